@@ -108,12 +108,12 @@ def _notes(
     yield ""
     yield f"Run: ngspice{options} -b FILE. It prints the measure `{LEVEL}` in {deck.unit} and needs no other program."
     yield f"{condition.label}, plane {label}, {active} of {setup.rows} rows active, count {count}."
-    yield "Compare with column `mean` of this condition, active and count in the readout table of a run of the same"
-    yield f"configuration: OUT/lut/readout.csv, of unlike planes OUT/lut/plane_{label}/readout.csv. That is a mean over"
+    yield f"Compare with column `level_{deck.unit}` of this condition, active and count in the readout table of a run"
+    yield f"of the same configuration: OUT/lut/readout.csv, of unlike planes OUT/lut/plane_{label}/readout.csv. That is"
     if setup.pair:
-        yield "drawn columns, this the first of them: it may lie off by `sigma_pattern`."
+        yield "a mean over drawn columns, this the first of them: it may lie off by `sigma_pattern`."
     else:
-        yield f"drawn columns, this one of {DRAWS}: that whose level by the linear network is nearest to the mean."
+        yield f"a mean over drawn columns, this one of {DRAWS}: that whose level by the linear network lies nearest."
     if setup.double_sampling:
         yield f"`{LEVEL}` is the difference of two samples, after and before the rows switch, as in the table."
     if deck.edge is not None:

@@ -145,6 +145,28 @@ def _export(out: Path, exporter: Exporter, output: Path, check: bool) -> tuple[l
     return written, {"points": report.points, "worst_relative_difference": dict(report.worst), "consumer": consumer}
 
 
+def take_measured(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run of the same macro")],
+    table: Annotated[Path, typer.Argument(metavar="CSV", help="measured table, columns as of readout.csv")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="output folder to make")],
+    source: Annotated[str, typer.Option("--source", help="who measured what and how; stands in every output")],
+    json: Json = False,
+) -> None:
+    """Take a measured readout table: a run's folder again, with margins, errors and estimate by the measured levels."""
+    from interconnect.jsonable import to_jsonable
+    from metalrom.studies.measured import run_with_measured_table
+
+    results = run_with_measured_table(out, table, output, source=source)
+    h = results.headline
+    assert h is not None  # noqa: S101 - just computed
+    margin = "nothing spreads" if h.margin_sigma is None else f"{h.margin_sigma:.4g} sigma"
+    text = f"readout table measured: {results.measured}\nmargin {margin} at {h.margin_at.condition}, count " + (
+        f"{h.margin_at.count}; code error {h.code_error:.3g}; specifications {h.verdict}\n{output}"
+    )
+    data = {"output": output, "measured": results.measured, "headline": to_jsonable(h), "warnings": results.warnings}
+    emit(data, as_json=json, human=text)
+
+
 def report_run(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")], json: Json = False
 ) -> None:

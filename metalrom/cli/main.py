@@ -15,7 +15,7 @@ from metalrom.cli.accuracy import add_accuracy_command
 from metalrom.cli.cells import add_cells_command
 from metalrom.cli.console import emit, examples, guarded, say, shielded_output
 from metalrom.cli.density import explore_config, optimize_config
-from metalrom.cli.finished_run import diff_runs, estimate_run, export_run, report_run
+from metalrom.cli.finished_run import diff_runs, estimate_run, export_run, report_run, take_measured
 from metalrom.cli.layout import layout_config
 from metalrom.cli.layout_signoff import sign_off_config
 from metalrom.cli.netlist import write_macro_netlist, write_testbench
@@ -65,6 +65,7 @@ USES_PLUGINS = {
     "fit",
     "estimate",
     "export",
+    "measured",
     "report",
 }
 """Commands that look cells, procedures or formats up; the others start without looking for installed plugins."""
@@ -171,6 +172,7 @@ _add("run", run_chain, "run metalrom.yaml -o out", "run metalrom.yaml -o out -j 
 _add("characterize", characterize_only, "characterize metalrom.yaml -o out --procedures noise,energy,leakage")
 _add("estimate", estimate_run, "estimate out", "estimate out --workload bert-base --json")
 _add("export", export_run, "export out --format csv -o tables --check", "export out --format neurosim -o neurosim")
+_add("measured", take_measured, "measured out chip.csv -o measured --source 'die 7, bench of May, 4 units averaged'")
 _add("report", report_run, "report out")
 _add("diff", diff_runs, "diff out1 out2", "diff out1 out2 --json")
 _add("explore", explore_config, "explore metalrom.yaml -o explored -j 4")

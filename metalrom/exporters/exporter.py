@@ -18,12 +18,14 @@ NOT_VERIFIED = "not verified with its tool"
 @dataclass(frozen=True, slots=True)
 class ToolReading:
     """What the real consumer made of the files. consumer: name and version; problem: None if it took them, else one
-    sentence; observations: what it read, in words.
+    sentence; observations: what it read, in words; worst: largest relative difference of its figures from those of
+    metalrom, None where it gives none.
     """
 
     consumer: str
     problem: str | None = None
     observations: tuple[str, ...] = ()
+    worst: float | None = None
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,13 @@ def compare_readings(
 
     wanted: (the tool's value, the value of metalrom) by the figure's name.
     """
-    observations, problem = [], None
+    observations, problem, worst = [], None, 0.0
     for what, (reported, expected) in wanted.items():
+        worst = max(worst, abs(reported - expected) / (abs(expected) or 1.0))
         observations.append(f"{what}: {reported:.{digits}g}, metalrom {expected:.{digits}g}")
         if not abs(reported - expected) <= tolerance * abs(expected):
             problem = problem or f"its {what} is {reported!r}, that of metalrom {expected!r}"
-    return ToolReading(consumer, problem, tuple(observations))
+    return ToolReading(consumer, problem, tuple(observations), worst)
 
 
 class ToolMissing(InputError):

@@ -90,7 +90,8 @@ def report_content(
         title=f"{results.name}: {cell.kind} metal-ROM macro",
         subtitle=(
             "Weights are vias in stacked metal, there is no transistor in the cell; "
-            "3D-METRO-style, own topology, simulated with ngspice"
+            "3D-METRO-style, own topology, "
+            + ("readout table measured" if results.measured else "simulated with ngspice")
         ),
         what=(
             ("weights", f"{layer.source}, {layer.inputs} x {layer.outputs}, {layer.weight_bits} bit"),
@@ -272,7 +273,8 @@ def _technology_assumptions(results: RunResults) -> tuple[Assumption, ...]:
                 "extraction of every plane",
             )
         )
-    out += [Assumption("technology", warning, "estimate", "technology files") for warning in results.warnings]
+    warnings = results.warnings[1:] if results.measured else results.warnings  # the first is the table's own
+    out += [Assumption("technology", warning, "estimate", "technology files") for warning in warnings]
     return tuple(out)
 
 
@@ -294,7 +296,9 @@ def _establishes(results: RunResults, table: ReadoutTable) -> tuple[str, ...]:
     total = sum(v.count for v in results.verdicts if v.procedure != "group_probe")
     q = results.quality[table.index(table.worst_margin().condition)]
     return (
-        f"{total} transistor-level reads of a {table.rows}-row group were simulated at {len(table.conditions)} "
+        f"The readout table was measured at {len(table.conditions)} conditions: {results.measured}."
+        if results.measured
+        else f"{total} transistor-level reads of a {table.rows}-row group were simulated at {len(table.conditions)} "
         "conditions, with wire resistance, neighbouring bit lines and Monte-Carlo mismatch.",
         f"With the assumptions listed, a conversion of this layer errs with probability {q.code_error_expected:.1e}"
         f"{_interval_words(results, q.condition)} at {q.condition}.",
@@ -309,8 +313,9 @@ def _interval_words(results: RunResults, condition: str) -> str:
 
 
 def _not_established(results: RunResults, estimate: LayerEstimate) -> tuple[str, ...]:
+    measured = "The readout table apart, nothing" if results.measured else "Nothing"
     return (
-        "Nothing was fabricated or measured on silicon; the circuit of 3D-METRO is not public and is not this one.",
+        f"{measured} was fabricated or measured on silicon; the circuit of 3D-METRO is not public and is not this one.",
         *_readout_limits(results),
         *estimate.macro.flags,
         f"Mismatch of metal capacitors this small is an estimate; {_supply_words(results)}",

@@ -161,8 +161,17 @@ def _layer(design: Design, used: IntArray) -> facts.LayerSummary:
 def _quality(design: Design, done: CharacterizationRun, index: int, used: IntArray) -> facts.LayerQuality:
     """The layer through the macro at one condition, against the exact integer product."""
     condition = done.table.conditions[index]
-    x, w = design.activations.values, design.weights.values.astype(np.int64)
-    got = macro_of(design, done.layer_table, condition).run(x, w)
+    expected = code_error_of(design.rule, done.table, condition, used)
+    macro = macro_of(design, done.layer_table, condition)
+    return layer_quality(macro, condition, design.activations.values, design.weights.values.astype(np.int64), expected)
+
+
+def layer_quality(macro: Macro, condition: Condition, x: IntArray, w: IntArray, expected: float) -> facts.LayerQuality:
+    """Activations x (tokens, inputs) and weights w (inputs, outputs) through a macro, against the exact product.
+
+    expected: code error by the table.
+    """
+    got = macro.run(x, w)
     q = csnr(x @ w, got.y)
     return facts.LayerQuality(
         condition=condition.label,
@@ -172,7 +181,7 @@ def _quality(design: Design, done: CharacterizationRun, index: int, used: IntArr
         offset=q.offset,
         conversions=got.conversions,
         code_error_rate=got.code_error_rate,
-        code_error_expected=code_error_of(design.rule, done.table, condition, used),
+        code_error_expected=expected,
     )
 
 

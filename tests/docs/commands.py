@@ -52,7 +52,8 @@ RULES: tuple[tuple[str, str, str], ...] = (
     (r"jupyter execute ", "elsewhere", "tests/docs/test_notebook.py"),
     (r"(iverilog|vvp|verilator|openvaf-r) ", "shell", "tests/metalrom/exports run them"),
     (r"ACCELERGY_COMPONENT_LIBRARIES=DIR accelergy ", "shell", "tests/metalrom/exports run it"),
-    (r"export METALROM_CONSUMERS=", "shell", "the reader's own interpreters"),
+    (r"export METALROM_(CONSUMERS|NEUROSIM)=", "shell", "the reader's own interpreters and sources"),
+    (r"python inference\.py ", "shell", "NeuroSim's own simulation, on CUDA"),
 )
 
 

@@ -124,7 +124,7 @@ def test_edited_number_with_valid_syntax_is_refused(table, tmp_path):
     with pytest.raises(InputError, match="truncated or edited"):
         exports.read_table("json", tmp_path)
     main = exports.write_table(table, "csv", tmp_path)[0]
-    main.write_text(main.read_text().replace("tt_0.90V_27C,9,9,", "tt_0.90V_27C,9,9,1"))
+    main.write_text(main.read_text().replace("0.9,27.0,9,9,", "0.9,27.0,9,9,1"))
     with pytest.raises(InputError, match=r"readout\.csv"):
         exports.read_table("csv", tmp_path)
 
@@ -156,6 +156,47 @@ def test_netcdf_speaks_for_itself(table, tmp_path):
         assert json.loads(dataset.attrs["validity"])["temperature_C"] == [-40.0, 27.0]
 
 
+@pytest.mark.parametrize("name", ["csv", "parquet"])
+def test_a_line_is_complete_by_itself(table, name, tmp_path):
+    """Columns of CSV and Parquet state units, condition and every spread, by plain readers of the formats."""
+    exports.write_table(table, name, tmp_path)
+    if name == "csv":
+        with (tmp_path / "readout.csv").open() as file:
+            lines = list(csv.DictReader(file))
+    else:
+        lines = pytest.importorskip("pyarrow.parquet").read_table(tmp_path / "readout.parquet").to_pylist()
+    line = lines[-1]  # ss, all nine rows driven and counted
+    at = {"condition": "ss_0.81V_-40C", "corner": "ss", "metals": "nominal", "vdd_V": 0.81, "temperature_degC": -40.0}
+    levels = {
+        "level_V": table.level,
+        "sigma_static_V": table.sigma_static,
+        "sigma_noise_V": table.sigma_noise,
+        "sigma_pattern_V": table.sigma_pattern,
+    }
+    converter = {"adc_offset_sigma_V": 1e-3, "adc_noise_sigma_V": 0.1, "row_energy_J": table.row_energy[1, 9]}
+    expected = {
+        **at,
+        "active": 9,
+        "count": 9,
+        **{column: values[1, 9, 9] for column, values in levels.items()},
+        **converter,
+    }
+    assert {column: type(value)(line[column]) for column, value in expected.items()} == expected
+
+
+@pytest.mark.parametrize("column", ["adc_noise_sigma_V", "vdd_V"])
+def test_parquet_columns_must_say_what_the_header_says(table, column, tmp_path):
+    """A column that only repeats the header is read too: another value in it is not passed over."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = exports.write_table(table, "parquet", tmp_path)[0]
+    whole = parquet.read_table(path)
+    at = whole.column_names.index(column)
+    changed = whole.set_column(at, whole.schema.field(at), [(whole.column(at).to_numpy() * 1.01)])
+    parquet.write_table(changed, path)
+    with pytest.raises(InputError, match=f"column {column} does not say what its header says"):
+        exports.read_table("parquet", tmp_path)
+
+
 def test_csv_is_plain(table, tmp_path):
     exports.write_table(table, "csv", tmp_path)
     with (tmp_path / "readout.csv").open() as file:
@@ -164,7 +205,7 @@ def test_csv_is_plain(table, tmp_path):
     assert [f["name"] for f in schema["fields"]] == list(lines[0])
     assert len(lines) == 2 * 55
     line = next(r for r in lines if r["condition"] == "tt_0.90V_27C" and r["active"] == "7" and r["count"] == "3")
-    assert float(line["sigma_noise"]) == table.sigma_noise[0, 7, 3]
+    assert float(line["sigma_noise_V"]) == table.sigma_noise[0, 7, 3]
     assert float(line["code_error_probability"]) == table.code_errors(table.conditions[0])[7, 3]
 
 

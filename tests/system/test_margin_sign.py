@@ -80,8 +80,8 @@ def test_the_same_negative_margin_in_terminal_results_report_specifications_and_
         assert float(dataset["margin"].min()) == margin
         assert dataset.readout.worst_margin().margin == margin
     with (out / "lut" / "readout.csv").open() as file:
-        worst = min(csv.DictReader(file), key=lambda row: float(row["margin"]))
-    assert (float(worst["margin"]), worst["active"], worst["count"]) == (margin, "64", "29")
+        worst = min(csv.DictReader(file), key=lambda row: float(row["margin_sigma"]))
+    assert (float(worst["margin_sigma"]), worst["active"], worst["count"]) == (margin, "64", "29")
     assert float(worst["code_error_probability"]) > 0.997  # Phi(2.76)
     table = read_table("json", out / "lut")
     assert table.worst_margin().margin == margin

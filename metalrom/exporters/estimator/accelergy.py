@@ -1,7 +1,10 @@
-"""Accelergy and CiMLoop: a library CSV (pJ, um2), a cell file with NVSim keys, and an architecture that asks for it."""
+"""Accelergy, Timeloop and CiMLoop: library CSVs (pJ, um2) of the macro and of its components, a cell file with NVSim
+keys, an architecture that asks for them, and a product for Timeloop.
+"""
 
 import csv
 import io
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from interconnect.arrays import FloatArray
@@ -18,6 +21,7 @@ from metalrom.exporters.estimator.headline import (
     figure_values,
     headline,
 )
+from metalrom.exporters.estimator.macro_actions import WHAT, MacroLoops, component_figures, energy_per_mac
 from metalrom.exporters.exporter import Exporter, ToolReading, commented, compare_readings
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.python_tools import run_probe
@@ -28,12 +32,18 @@ COMPONENT = "metalrom_macro"
 CSV = f"{COMPONENT}.csv"
 CELL = "metalrom.cell.yaml"
 ARCHITECTURE = "architecture.yaml"
+PRODUCT = "timeloop.yaml"
 _ACTIONS = {"convert": "energy_conversion", "mac": "energy_mac", "mvm": "energy_mvm"}
 """Action -> figure. `read` and `compute` are other names of `convert`."""
+COMPONENT_ACTIONS = {"row_drivers": "read", "cells": "read", "converter": "update", "shift_add": "update"}
+"""Action that costs something, of every component, by the name that Timeloop calls it with."""
+_STORAGE = ("read", "write", "update", "leak")
+_FREE = {"outside": _STORAGE, "compute": ("compute", *_STORAGE)}
+"""Components that cost nothing, and their actions; the plug-in insists on those of a storage."""
 
 
 def write_accelergy(source: RunData, folder: Path) -> list[Path]:
-    """Write the three files."""
+    """Write the files."""
     h, g = headline(source), source.estimate.macro.geometry
     notes = [*source.stamp, MEANING, *source.assumptions]
     attributes = {
@@ -51,6 +61,8 @@ def write_accelergy(source: RunData, folder: Path) -> list[Path]:
     names = {key: shown_digits(value) for key, value in attributes.items()}
     content = {
         CSV: _csv(h, names, notes),
+        **_component_csvs(source, names, notes),
+        PRODUCT: _product(source, names, notes),
         CELL: fill(
             "accelergy_cell.yaml.j2",
             notes=commented(notes, "#"),
@@ -70,20 +82,16 @@ def write_accelergy(source: RunData, folder: Path) -> list[Path]:
             component=COMPONENT,
             technology=names["technology"],
             cycle=names["global_cycle_seconds"],
+            voltage=names["voltage"],
             attributes="\n".join(f"        {key}: {value}" for key, value in names.items()),
+            parts="\n".join(_asked(name) for name in COMPONENT_ACTIONS),
         ),
     }
     return atomic_write_files(folder, {name: add_digest(text, "#") for name, text in content.items()})
 
 
 def _csv(h: MacroHeadline, attributes: dict[str, str], notes: list[str]) -> str:
-    out = io.StringIO()
-    # the reader splits at commas and takes the text before `#`, so comments stand on lines of their own
-    out.write(commented((*notes, "energy in pJ, area in um^2 (of one whole macro, whatever the action)"), "#"))
-    out.write(commented((f"write, update: {NO_WRITE}", f"leak: {NO_LEAK}"), "#"))
-    line = csv.writer(out, lineterminator="\n")
-    line.writerow([*attributes, "energy", "area", "action"])
-    area = shown_digits(h.area * 1e12)
+    units = "energy in pJ, area in um^2 (of one whole macro, whatever the action)"
     rows = [
         (h.energy_conversion, "read|compute|convert"),
         (h.energy_mac, "mac"),
@@ -91,18 +99,82 @@ def _csv(h: MacroHeadline, attributes: dict[str, str], notes: list[str]) -> str:
         (0.0, "leak"),
         (0.0, "write|update"),
     ]
-    line.writerows([*attributes.values(), shown_digits(energy * 1e12), area, action] for energy, action in rows)
+    return _library((*notes, units, f"write, update: {NO_WRITE}", f"leak: {NO_LEAK}"), attributes, rows, h.area)
+
+
+def _library(
+    notes: Iterable[str], attributes: Mapping[str, str], rows: Iterable[tuple[float, str]], area: float
+) -> str:
+    """A class of the library plug-in. rows: energy, J, and action; area: m2."""
+    out = io.StringIO()
+    # the reader splits at commas and takes the text before `#`, so comments stand on lines of their own
+    out.write(commented(notes, "#"))
+    line = csv.writer(out, lineterminator="\n")
+    line.writerow([*attributes, "energy", "area", "action"])
+    shown = shown_digits(area * 1e12)
+    line.writerows([*attributes.values(), shown_digits(energy * 1e12), shown, action] for energy, action in rows)
     return out.getvalue()
+
+
+def _component_csvs(source: RunData, names: Mapping[str, str], notes: list[str]) -> dict[str, str]:
+    """The components of the product, a class each."""
+    attributes = {key: names[key] for key in ("technology", "voltage")}
+    loops, out = MacroLoops.of(source.estimate.macro.geometry), {}
+    for name, figures in component_figures(source).items():
+        action = COMPONENT_ACTIONS[name]
+        instances = loops.instances.get(name, 1)
+        said = (
+            f"{action}: {WHAT[name]}; {figures.calls} per product of a full macro",
+            f"parts of the estimate counted here: {' '.join(figures.parts)}",
+            f"energy in pJ per call, area in um^2 of each instance ({instances} in the macro)",
+            f"other actions cost nothing; write: {NO_WRITE}; leak: {NO_LEAK}",
+        )
+        rows = [(figures.energy, action), (0.0, "|".join(other for other in _STORAGE if other != action))]
+        out[f"metalrom_{name}.csv"] = _library((*notes, *said), attributes, rows, figures.area / instances)
+    for name, actions in _FREE.items():
+        free = "costs nothing: stands for what is not this macro, or is counted by its other components"
+        out[f"metalrom_{name}.csv"] = _library((*notes, free), attributes, [(0.0, "|".join(actions))], 0.0)
+    return out
+
+
+def _product(source: RunData, names: Mapping[str, str], notes: list[str]) -> str:
+    """Architecture, problem and loops of one product that fills the macro."""
+    g = source.estimate.macro.geometry
+    loops, figures = MacroLoops.of(g), component_figures(source)
+    calls = (f"{name}.{COMPONENT_ACTIONS[name]} {f.calls}: {WHAT[name]}" for name, f in figures.items())
+    return fill(
+        "accelergy_timeloop.yaml.j2",
+        notes=commented(notes, "#"),
+        bits=loops.input_bits * loops.weight_columns,
+        computes=loops.computes,
+        calls=commented(calls, "#").rstrip(),
+        energy_mac=shown_digits(energy_per_mac(figures, g.macs) * 1e12),
+        technology=names["technology"],
+        voltage=names["voltage"],
+        cycle=names["global_cycle_seconds"],
+        groups=loops.groups,
+        rows=loops.rows,
+        all_rows=loops.groups * loops.rows,
+        outputs=loops.outputs,
+        columns=loops.outputs * loops.weight_columns,
+        input_bits=loops.input_bits,
+        weight_columns=loops.weight_columns,
+    )
+
+
+def _asked(name: str) -> str:
+    """A component of the architecture that asks for its actions."""
+    return f"    - {{name: {name}, class: metalrom_{name}, required_actions: [{', '.join(_STORAGE)}]}}"
 
 
 def read_back_accelergy(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray | None:
     """Energy per conversion and MAC, and area, from the CSV."""
-    for name in (CELL, ARCHITECTURE):
+    others = [f"metalrom_{name}.csv" for name in (*COMPONENT_ACTIONS, *_FREE)]
+    for name in (CELL, ARCHITECTURE, PRODUCT, *others):
         verify_digest(folder / name, "#")
     text = verify_digest(folder / CSV, "#")
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
     try:
-        rows = {row["action"]: row for row in csv.DictReader(lines)}
+        rows = _rows(text)
         figures: dict[ProbeQuantity, float] = {
             "energy_conversion": float(rows["read|compute|convert"]["energy"]) * 1e-12,
             "energy_mac": float(rows["mac"]["energy"]) * 1e-12,
@@ -113,36 +185,90 @@ def read_back_accelergy(folder: Path, quantity: ProbeQuantity, points: ProbePoin
     return figure_values(figures, quantity, points)
 
 
+def _rows(text: str) -> dict[str, dict[str, str]]:
+    """Lines of a library file by action."""
+    return {
+        row["action"]: row for row in csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+    }
+
+
+def measure_components(source: RunData, folder: Path) -> dict[str, float]:
+    """Relative difference of energy and area of the components' files, summed, from those of the estimate."""
+    g, h = source.estimate.macro.geometry, headline(source)
+    loops = MacroLoops.of(g)
+    energy = area = 0.0
+    for name, action in COMPONENT_ACTIONS.items():
+        path = folder / f"metalrom_{name}.csv"
+        try:
+            row = _rows(verify_digest(path, "#"))[action]
+            energy += float(row["energy"]) * 1e-12 * loops.calls[name]
+            area += float(row["area"]) * 1e-12 * loops.instances.get(name, 1)
+        except (KeyError, ValueError, TypeError) as error:
+            raise InputError(f"a row is missing or not a number ({error})", where=str(path)) from None
+    parts = sum(part.value.mid for part in source.estimate.macro.area.values()) / g.tiles
+    return {
+        "energy of the components per MAC": abs(energy / g.macs - h.energy_mac) / h.energy_mac,
+        "area of the components": abs(area - parts) / parts,
+    }
+
+
 def validate_accelergy(source: RunData, folder: Path) -> ToolReading:
-    """Accelergy with its library plug-in: energy of every action and area of the component, checked."""
+    """Accelergy with its library plug-in: energy of every action and area of the component, checked; of the product,
+    too, where timeloopfe is installed."""
     remedy = "install Accelergy 0.4 and its library plug-in from their repositories"
     got = run_probe("Accelergy", "accelergy", remedy, _SCRIPT, folder)
     if isinstance(got, ToolReading):
         return got
     h, name = headline(source), f"Accelergy {got['version']} with its library plug-in"
+    if "timeloopfe" in got:
+        name += f", timeloopfe {got['timeloopfe']}"
     wanted = {action: getattr(h, field) * 1e12 for action, field in _ACTIONS.items()}
     wanted |= {"read": wanted["convert"], "compute": wanted["convert"], "leak": 0.0}
     figures = {
         f"{action}, pJ": (float(got["values"].get(action, "nan")), expected) for action, expected in wanted.items()
     }
+    for component, found in component_figures(source).items():
+        key, action = f"{component}, pJ per call", COMPONENT_ACTIONS[component]
+        figures[key] = float(got["components"].get(component, {}).get(action, "nan")), found.energy * 1e12
+        if "product" in got:
+            value = float(got["product"].get(component, {}).get(action, "nan"))
+            figures[f"{key}, through timeloopfe"] = value, found.energy * 1e12
     figures["area, um2"] = (float(got["values"].get("area", "nan")), h.area * 1e12)
     return compare_readings(name, figures, TOLERANCE, digits=DIGITS)
 
 
 _SCRIPT = """
-import importlib.metadata, json, os, sys, yaml
+import importlib.metadata, json, os, subprocess, sys, yaml
 folder = sys.argv[1]
 os.environ["ACCELERGY_COMPONENT_LIBRARIES"] = folder
 from accelergy.accelergy_console import run
 sys.argv = ["accelergy", os.path.join(folder, "architecture.yaml"), "-o", "out/", "-p", "12"]
 run()
 with open("out/ERT.yaml") as file:
-    ert = yaml.safe_load(file)["ERT"]["tables"][0]
+    tables = {t["name"].split(".")[-1]: t for t in yaml.safe_load(file)["ERT"]["tables"]}
 with open("out/ART.yaml") as file:
-    art = yaml.safe_load(file)["ART"]["tables"][0]
-values = {a["name"]: a["energy"] for a in ert["actions"]}
-values["area"] = art["area"]
-print(json.dumps({"version": importlib.metadata.version("accelergy"), "values": values}))
+    art = {t["name"].split(".")[-1]: t["area"] for t in yaml.safe_load(file)["ART"]["tables"]}
+components = {name: {a["name"]: a["energy"] for a in table["actions"]} for name, table in tables.items()}
+values = components.pop("macro")
+values["area"] = art["macro"]
+answer = {"version": importlib.metadata.version("accelergy"), "values": values, "components": components}
+try:
+    import timeloopfe.v4 as timeloop
+    from timeloopfe.common.backend_calls import _specification_to_yaml_string as for_timeloop
+except ImportError:
+    pass
+else:
+    read = timeloop.Specification.from_yaml_files(os.path.join(folder, "timeloop.yaml"))
+    product = for_timeloop(read, for_model=True)
+    with open("product.yaml", "w") as file:
+        file.write(product)
+    program = [os.path.join(os.path.dirname(sys.executable), "accelergy"), "product.yaml", "-o", "product/", "-p", "12"]
+    subprocess.run(program, check=True, capture_output=True)
+    with open("product/ERT.yaml") as file:
+        tables = {t["name"].split("[")[0].split(".")[-1]: t for t in yaml.safe_load(file)["ERT"]["tables"]}
+    answer["product"] = {n: {a["name"]: a["energy"] for a in t["actions"]} for n, t in tables.items()}
+    answer["timeloopfe"] = importlib.metadata.version("timeloopfe")
+print(json.dumps(answer))
 """
 
 
@@ -162,8 +288,12 @@ EXPORTER = Exporter(
     name="accelergy",
     description="Accelergy / CiMLoop component library (CSV), NVSim cell file and a small architecture",
     precision=PRECISION,
-    tolerance={"energy_conversion": TOLERANCE, "energy_mac": TOLERANCE, "area": TOLERANCE},
+    tolerance={
+        **dict.fromkeys(("energy_conversion", "energy_mac", "area"), TOLERANCE),
+        **dict.fromkeys(("energy of the components per MAC", "area of the components"), TOLERANCE),
+    },
     write=write_accelergy,
     read_back=read_back_accelergy,
     validate_with_tool=validate_accelergy,
+    measure=measure_components,
 )

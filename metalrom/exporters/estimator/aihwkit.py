@@ -90,7 +90,7 @@ def read_back_aihwkit(folder: Path, quantity: ProbeQuantity, points: ProbePoints
 def validate_aihwkit(source: RunData, folder: Path) -> ToolReading:
     """aihwkit evaluates the run's layer through the exported model; its CSNR must be the expected one within 1 dB."""
     layer, observations = source.layer, []
-    remedy = "pip install aihwkit and a CPU build of torch"
+    remedy = "pip install aihwkit==1.1.0 and a CPU build of torch"
     data = {
         "x": layer.activations[:256].tolist(),
         "w": layer.weights.tolist(),

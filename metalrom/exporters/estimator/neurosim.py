@@ -1,9 +1,8 @@
 """NeuroSim: values for `Param.cpp` of V1.4, and the two CSV files of V1.5 (memory states, statistics of the output).
 
 V1.5 models one conversion as (count) -> Gaussian code with mean and sigma, whatever the number of driven rows: what it
-is given are our levels with all rows driven. Neither version can be run here: V1.5 is bound to CUDA, and V1.4 takes its
-values by editing source code. The files are therefore not verified by their consumer; the CSV columns are those that
-V1.5's own reader asks for by name.
+is given are our levels with all rows driven. Its network simulation is bound to CUDA; its array class alone runs on the
+CPU and is compared (`neurosim_check`). V1.4 takes its values by editing source code and is not verified.
 """
 
 import math
@@ -19,6 +18,7 @@ from interconnect.files import atomic_write_files, parse_csv, read_text
 from metalrom.exporters.checksum import add_digest, header, verify_digest
 from metalrom.exporters.estimator.digits import PRECISION, TOLERANCE, shown_digits
 from metalrom.exporters.estimator.headline import MEANING, NO_WRITE, cell_resistance, figure_values, headline
+from metalrom.exporters.estimator.neurosim_check import adc_precision, validate_neurosim
 from metalrom.exporters.exporter import NOT_VERIFIED, Exporter
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.run_data import RunData
@@ -69,7 +69,8 @@ def write_neurosim(source: RunData, folder: Path) -> list[Path]:
     }
     about = {
         "stamp": list(source.stamp),
-        "verified": NOT_VERIFIED,
+        "verified": "the CSV files by the array class of V1.5 on the CPU; its network simulation was not run",
+        "adc_precision": adc_precision(table),
         "assumptions": list(source.assumptions),
         "condition": source.results.condition,
         "condition_index": i,
@@ -130,10 +131,10 @@ def _csv(head: tuple[str, ...], rows: list[tuple[int, float, float]]) -> bytes:
 
 EXPORTER = Exporter(
     name="neurosim",
-    description=f"NeuroSim V1.4 Param.cpp values, V1.5 mem_states and output_noise CSV ({NOT_VERIFIED})",
+    description=f"NeuroSim V1.4 Param.cpp values, V1.5 mem_states and output_noise CSV (V1.4: {NOT_VERIFIED})",
     precision=PRECISION,
     tolerance={"level": TOLERANCE, "sigma": TOLERANCE, "read_time": TOLERANCE},
     write=write_neurosim,
     read_back=read_back_neurosim,
-    validate_with_tool=None,
+    validate_with_tool=validate_neurosim,
 )

@@ -76,7 +76,7 @@ def validate_zigzag(source: RunData, folder: Path) -> ToolReading:
     """ZigZag maps one product onto the accelerator: energy of its MACs and area of its units must agree."""
     g, h = source.estimate.macro.geometry, headline(source)
     size = {"inputs": g.rows, "outputs": g.weights_per_row, "w": g.weight_bits, "x": g.input_bits}
-    got = run_probe("ZigZag", "zigzag", "pip install zigzag-dse", _SCRIPT, folder, size)
+    got = run_probe("ZigZag", "zigzag", "pip install zigzag-dse six", _SCRIPT, folder, size)
     if isinstance(got, ToolReading):
         return got
     name = f"ZigZag {got['version']}"

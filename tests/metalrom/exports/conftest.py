@@ -96,7 +96,8 @@ def results_of(unit: Literal["V", "A"], condition: str) -> RunResults:
     layer = LayerSummary("synthetic", 20, 7, 4, 3, "random", 4, 20 * 42, 4, 0.5, ("M2-M3", "M4-M5"), histogram)
     return RunResults(
         name="synthetic", technology="synthetic", warnings=("invented numbers",), condition=condition,
-        target_error=1e-4, seed=1, config={"technology": {"stack": STACK.name}}, cell=cell, layer=layer, candidates=(),
+        target_error=1e-4, seed=1, cell=cell, layer=layer, candidates=(),
+        config={"technology": {"stack": STACK.name}, "readout": {"double_sampling": False}},
         group_rows=ROWS,
         group_reason="chosen", group_automatic=False, margins=(), fits=(), quality=(), verdicts=(),
         macro_geometry=geometry, fit_error=0.01, monte_carlo_error=0.05, extraction_error=0.01,

@@ -203,11 +203,11 @@ def test_parquet_speaks_for_itself(run, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     exports.write_table(run.table, "parquet", tmp_path)
     whole = parquet.read_table(tmp_path / "readout.parquet")
-    assert whole.schema.field("mean").metadata[b"unit"] == b"V"
-    assert whole.schema.field("row_energy").metadata[b"unit"] == b"J"
-    at = {name: whole.column(name).to_numpy() for name in ("condition", "active", "count", "mean")}
+    assert whole.schema.field("level_V").metadata[b"unit"] == b"V"
+    assert whole.schema.field("row_energy_J").metadata[b"unit"] == b"J"
+    at = {name: whole.column(name).to_numpy() for name in ("condition", "active", "count", "level_V")}
     row = (at["condition"] == "ss_0.90V_-40C") & (at["active"] == 6) & (at["count"] == 4)
-    assert at["mean"][row].tolist() == [run.table.level[1, 6, 4]]
+    assert at["level_V"][row].tolist() == [run.table.level[1, 6, 4]]
 
 
 def test_a_user_without_the_package_reads_the_same_numbers(run, tmp_path):
