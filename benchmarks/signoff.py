@@ -122,9 +122,7 @@ def main() -> None:
         one_step(arguments.stack, arguments.kind, arguments.sizes, arguments.step)
         return
     print(f"{arguments.kind} on {arguments.stack}, groups of 16 rows")
-    print(
-        f"{'rows x columns x planes':24s} {'cells':>9s} step {'CPU s':>8s} {'MB':>7s} {'s / 1e6 cells':>13s} differences"
-    )
+    print(f"{'rows x columns x planes':24s}     cells step    CPU s      MB s / 1e6 cells differences")
     for size in arguments.sizes.split(","):
         words = ["--stack", arguments.stack, "--kind", arguments.kind, "--sizes", size]
         base = measured("read", words)["peak"]

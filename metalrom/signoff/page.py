@@ -38,7 +38,7 @@ def sign_off_page(result: SignOffResult, name: str) -> str:
 
 
 def sign_off_assumptions(result: SignOffResult) -> tuple[str, ...]:
-    """What the verdict rests on beside the checks: numbers of layers, warnings of the stack, bounds, what is left out."""
+    """What the verdict rests on beside the checks: layer numbers, warnings of the stack, bounds, what is left out."""
     plan = result.plan
     return (
         f"Layer numbers ({plan.layers.status}): {plan.layers.source}.",
