@@ -42,7 +42,7 @@ HERE = Path(__file__).resolve().parent
 POINTS = 6
 """(active, count) pairs of the procedure `mismatch`."""
 WHOLE = 20_000
-CLEAN, ROUNDS = 1200, 3
+CLEAN, ROUNDS = 6000, 3
 """Runs of each campaign that is timed without the log of starts, and how many of them."""
 BARE = 300
 """Bare runs before each."""

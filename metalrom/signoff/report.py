@@ -32,6 +32,9 @@ def sign_off_document(result: SignOffResult) -> dict[str, Any]:
             "strange_shapes": result.audit.strange,
         },
         "lvs": [{"plane": r.plane, "nets": r.nets, "devices": r.devices, "differences": r.count} for r in result.lvs],
+        "netgen": result.netgen
+        if isinstance(result.netgen, str)
+        else [{"plane": r.plane, "verdict": r.verdict, "differences": len(r.differences)} for r in result.netgen],
         "extraction": [
             {
                 "plane": plane,
@@ -115,6 +118,9 @@ def sign_off_rows(result: SignOffResult) -> list[tuple[str, str]]:
         ("audit", f"{result.audit.differing} vias and {result.audit.wires} wires differ"),
     ]
     rows += [(f"LVS {r.plane}", f"{r.count} differences in {r.nets} nets and {r.devices} devices") for r in result.lvs]
+    if isinstance(result.netgen, str):
+        rows.append(("netgen", result.netgen))
+    rows += [(f"netgen {r.plane}", r.verdict) for r in result.by_netgen]
     for plane, cell in result.cells:
         worst = [w for w in (cell.worst("C"), cell.worst("R")) if w]
         shown = ", ".join(f"{w.name} {100 * w.relative:+.2g} %" for w in worst)

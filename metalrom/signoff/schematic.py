@@ -5,7 +5,7 @@ cell (tabs, fingers, plates). A device `CMOM` stands between a piece and each li
 plug joins a row and a bit line; wires and parasitics are no part of it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,11 +116,15 @@ class Schematic:
 
     def spice(self) -> str:
         """The schematic as a SPICE subcircuit: `C` for `CMOM`, `R` for `RPLUG`."""
-        lines = [f"* {self.name}: nets, pieces of metal and plugs; no parasitics", f".subckt {self.name}"]
-        lines += [f"+ {' '.join(self.pins[i : i + 12])}" for i in range(0, len(self.pins), 12)]
-        devices = self.devices(range(self.part.rows))
-        lines += [f"{'C' if d.kind == CMOM else 'R'}{d.name} {d.a} {d.b} {d.kind}" for d in devices]
-        return "\n".join([*lines, f".ends {self.name}", ""])
+        return spice_of(self.name, self.devices(range(self.part.rows)), self.pins)
+
+
+def spice_of(name: str, devices: Iterable[SchematicDevice], pins: Sequence[str] = ()) -> str:
+    """Devices between nets as a SPICE subcircuit."""
+    lines = [f"* {name}: nets, pieces of metal and plugs; no parasitics", f".subckt {name}"]
+    lines += [f"+ {' '.join(pins[i : i + 12])}" for i in range(0, len(pins), 12)]
+    lines += [f"{'R' if d.kind == RPLUG else 'C'}{d.name} {d.a} {d.b} {d.kind}" for d in devices]
+    return "\n".join([*lines, f".ends {name}", ""])
 
 
 def schematic_of(part: PlacedPlane, kind: str) -> Schematic:

@@ -29,6 +29,7 @@ from metalrom.signoff.drawn_cell import DrawnCell, drawn_cell
 from metalrom.signoff.drc import DrcReport, check_with_klayout, open_in_klayout
 from metalrom.signoff.drc_deck import find_program, run_deck, write_deck
 from metalrom.signoff.lvs import LvsReport, compare_planes
+from metalrom.signoff.netgen import MOST_DEVICES, NOT_HERE, NetgenReport, compare_with_netgen, find_netgen
 from metalrom.signoff.segment_signoff import SegmentSignOff, sign_off_segments
 
 RELATIVE_BOUND = 0.02
@@ -59,7 +60,8 @@ class LevelDifference:
 @dataclass(frozen=True)
 class SignOffResult:
     """What every tool found. seconds: processor time by step; deck: violations by rule of the KLayout program, None
-    where that program is missing. segments: transistors of the readout; None and why where they are not drawn."""
+    where that program is missing. netgen: why it did not run, or what it found of every plane. segments: transistors
+    of the readout; None and why where they are not drawn."""
 
     layout: Path
     plan: Plan
@@ -69,6 +71,7 @@ class SignOffResult:
     deck: dict[str, int] | None
     audit: LayoutAudit
     lvs: tuple[LvsReport, ...]
+    netgen: tuple[NetgenReport, ...] | str
     cells: tuple[tuple[str, DrawnCell], ...]
     levels: tuple[LevelDifference, ...]
     segments: SegmentSignOff | None
@@ -84,6 +87,7 @@ class SignOffResult:
         out += [f"DRC deck: {n} violations of {rule}" for rule, n in (self.deck or {}).items()]
         out += [f"audit: {f}" for f in (*self.audit.faults, *self.audit.sentences)]
         out += [f"LVS {r.plane}: {text}" for r in self.lvs for text in r.differences]
+        out += [f"netgen {r.plane}: {text}" for r in self.by_netgen for text in r.differences]
         for plane, cell in self.cells:
             out += [
                 f"extraction {plane}: {d.name} of symbol {d.symbol} is {d.drawn:.4g}, configured {d.configured:.4g}"
@@ -93,6 +97,11 @@ class SignOffResult:
         out += [f"simulation {x.plane}: level {x.lsb:+.3f} LSB off" for x in self.levels if abs(x.lsb) > LEVEL_BOUND]
         out += self.segments.failures(LEVEL_BOUND) if self.segments else []
         return (*out, *self.troubles)
+
+    @property
+    def by_netgen(self) -> tuple[NetgenReport, ...]:
+        """Its reports; empty where it did not run."""
+        return () if isinstance(self.netgen, str) else self.netgen
 
 
 class _Watch:
@@ -162,6 +171,7 @@ def sign_off_layout(
     lvs = watch("LVS", lambda: compare_planes(plan, opened))
     for report in lvs:
         atomic_write_text(folder / f"{report.plane}.spice", report.schematic.spice())
+    netgen = watch("netgen", lambda: _netgen(plan, opened, lvs, folder))
     cells, troubles = [], []
 
     def extract(geometry: CellGeometry, stack: Stack) -> Extraction:
@@ -187,9 +197,20 @@ def sign_off_layout(
         no_segments = "not to the kit's rules"
         troubles.append(f"segment: {error}")
     return SignOffResult(
-        path, plan, shapes, drc, own, deck, audit, lvs, tuple(cells), levels, segments, no_segments, tuple(troubles),
-        dict(watch.seconds),
+        path, plan, shapes, drc, own, deck, audit, lvs, netgen, tuple(cells), levels, segments, no_segments,
+        tuple(troubles), dict(watch.seconds),
     )  # fmt: skip
+
+
+def _netgen(plan: Plan, opened: Any, lvs: tuple[LvsReport, ...], folder: Path) -> tuple[NetgenReport, ...] | str:
+    """Every plane by netgen too, or why not."""
+    program = find_netgen()
+    if program is None:
+        return NOT_HERE
+    most = max(report.devices for report in lvs)
+    if most > MOST_DEVICES:
+        return f"not run: {most:,} devices, at most {MOST_DEVICES:,} are given to it"
+    return compare_with_netgen(program, plan, opened, [report.schematic for report in lvs], folder)
 
 
 def _levels(design: Design, cells: list[tuple[str, DrawnCell]]) -> tuple[LevelDifference, ...]:

@@ -21,6 +21,7 @@ from metalrom.signoff.drc import DrcReport, check_with_klayout, open_in_klayout
 from metalrom.signoff.drc_deck import deck_text, find_program, run_deck, write_deck
 from metalrom.signoff.lvs import LvsReport, compare_planes
 from metalrom.signoff.lvs_layout import bands_of, extract_band
+from metalrom.signoff.netgen import MATCH, NetgenReport, compare_with_netgen, find_netgen
 from metalrom.signoff.schematic import schematic_of
 from netlists.array_options import ArrayOptions
 from netlists.cells import make_cell
@@ -190,6 +191,42 @@ def test_planted_faults_are_found_and_named(
         assert any(str(v).startswith(rule) for v in drc.violations), drc.violations
     for word in words:
         assert any(word in text for text in lvs.differences), (word, lvs.differences)
+
+
+def by_netgen(plan: Plan, path: Path) -> tuple[NetgenReport, ...]:
+    """netgen's comparison of every plane of a file."""
+    program = find_netgen()
+    if program is None:
+        pytest.skip("netgen-lvs is not installed (apt-get install netgen-lvs)")
+    schematics = [schematic_of(part, plan.kind) for part in plan.parts]
+    return compare_with_netgen(program, plan, open_in_klayout(path), schematics, path.parent)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_netgen_says_that_layout_and_schematic_match(kind: str, small_plan: Draw, tmp_path: Path) -> None:
+    plan, _ = small_plan(kind, "array", stack="sky130", planes=KITS["sky130"])
+    for report in by_netgen(plan, write_layout(plan, tmp_path / "x.gds").path):
+        assert (report.verdict, report.differences) == (MATCH, ())
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (moved_via, "3_0"),  # a tab of row 3 on its other line
+        (missing_via, "3_0"),
+        (extra_metal, "0_0"),
+        (short, "1_0"),
+        (open_line, "bl0_5"),
+        (swapped_rows, "s1_0"),
+    ],
+)
+def test_netgen_finds_planted_faults(change: Change, word: str, small_plan: Draw, tmp_path: Path) -> None:
+    plan, _ = small_plan("cap_balanced", "array", stack="sky130", planes=KITS["sky130"])
+    checked(plan, tmp_path / "x.gds", change)
+    first, other = by_netgen(plan, tmp_path / "x.gds")
+    assert first.verdict != MATCH
+    assert any(word in text for text in first.differences), first.differences
+    assert other.verdict == MATCH
 
 
 def test_the_schematic_is_a_subcircuit_that_ngspice_reads(small_plan: Draw) -> None:
