@@ -187,7 +187,12 @@ def sign_off_layout(
             cells.append((part.name, watch(name, step)))
         except InputError as error:
             troubles.append(f"extraction {part.name}: {error}")
-    levels = watch("simulation", lambda: _levels(design, cells)) if simulate and cells else ()
+    levels: tuple[LevelDifference, ...] = ()
+    if simulate and cells:
+        try:
+            levels = watch("simulation", lambda: _levels(design, cells))
+        except InputError as error:
+            troubles.append(f"simulation: {error}")
     segments, no_segments = None, ""
     try:
         segments, no_segments = sign_off_segments(design, folder, plan, shapes, watch, simulate=simulate)
