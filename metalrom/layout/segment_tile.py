@@ -48,7 +48,7 @@ def tile_with_segments(plan: Plan, shapes: Shapes, drawing: SegmentDrawing, name
     part = plan.parts[0]
     if len({(p.pattern.row_pitch, p.cuts, p.cut_columns) for p in plan.parts}) > 1:
         raise InputError(
-            "the planes' rows are at different pitches",
+            "the planes' rows are at different pitches, in different groups or used in different columns",
             where="cell.row_pitch",
             hint="one pitch for all planes, so that their groups end at one height",
         )
