@@ -90,7 +90,7 @@ def show_comparison(
 
 
 def _split(names: Sequence[str]) -> tuple[list[str], list[ChipSystem]]:
-    """Names of systems that are compared macro by macro, and the chips; a file is a chip if it says what it rests on."""
+    """Names of systems that are compared macro by macro, and the chips; a file of a chip says what it rests on."""
     from interconnect.yamlfile import read_yaml
     from metalrom.studies.systems.chip import CHIPS, read_chip
 

@@ -110,7 +110,8 @@ def _stated(placed: PlacedNetwork) -> Table:
 
 def _placed(placed: PlacedNetwork) -> Table:
     work = placed.work
-    title = f"{work.model}, {work.demand.weights:,} ternary weights, at {placed.placer.node:g} nm, {work.context} tokens"
+    size = f"{work.demand.weights:,} ternary weights"
+    title = f"{work.model}, {size}, at {placed.placer.node:g} nm, {work.context} tokens"
     table = _table(title, ("system",), ("cells mm2", "chip mm2", "tokens/s", "mJ/token", "masks"), ("rules",))
     for row in placed.rows:
         energy = None if row.energy is None else row.energy * 1e3
@@ -142,8 +143,8 @@ def _placed_rules(placed: PlacedNetwork) -> list[str]:
     ]
     if placed.work.shared_table:
         lines.append(
-            f"Not in it: the output layer, {placed.work.shared_table:,} numbers shared with the word table; from DRAM at 8 "
-            f"bits it takes {1e3 * energy:.3g} mJ and {1e3 * time:.3g} ms of every token, on every system alike."
+            f"Not in it: the output layer, {placed.work.shared_table:,} numbers shared with the word table; from DRAM "
+            f"at 8 bits it takes {1e3 * energy:.3g} mJ and {1e3 * time:.3g} ms of every token, on every system alike."
         )
     return lines
 

@@ -1,4 +1,4 @@
-"""Commands around workloads and systems: `inventory` counts a network, `compare` (its own file) sets systems side by side.
+"""Commands around workloads and systems: `inventory` counts a network, `compare` sets systems side by side.
 
 The command line takes them over with `add_workload_commands`. Each imports what it needs when it runs.
 """

@@ -13,6 +13,7 @@ from metalrom.studies.systems.chip_checks import CHIP_CHECKS
 from metalrom.studies.systems.published_check import CheckOutcome, PublishedCheck
 from metalrom.workloads.inventory.catalogue import build_inventory
 
+
 def run_checks(checks: Sequence[PublishedCheck] | None = None) -> list[CheckOutcome]:
     """All checks (or those given), computed."""
     return [CheckOutcome(check, check.compute()) for check in (CHECKS if checks is None else checks)]

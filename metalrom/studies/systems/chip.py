@@ -37,8 +37,8 @@ class ChipSystem(_Frozen):
 
     evidence: see `Evidence`. node: nm. weight_bits: bits of a weight in the unit of the densities; ternary_bits: those
     that a weight of -1, 0 or 1 takes. cell_density, density: Mb/mm2 at `node`, cells alone and with periphery. area: of
-    all its silicon, mm2. efficiency: TOPS/W at `input_bits` and its own weights. rate: tokens/s of `model`; tokens_per_joule.
-    masks: that a new model changes, of each of its `chips`; mask_set: masks of a chip. nre: M$.
+    all its silicon, mm2. efficiency: TOPS/W at `input_bits` and its own weights. rate (tokens/s), tokens_per_joule: of
+    `model`. masks: that a new model changes, of each of its `chips`; mask_set: masks of a chip. nre: M$.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")

@@ -1,5 +1,5 @@
-"""Published figures of the systems of 2024 to 2026, recomputed: masks and money from the model of `respin`, networks from
-their inventories, densities and ratios from what else is printed."""
+"""Published figures of the systems of 2024 to 2026, recomputed: masks and money from the model of `respin`, networks
+from their inventories, densities and ratios from what else is printed."""
 
 from __future__ import annotations
 
@@ -83,12 +83,24 @@ CHIP_CHECKS: tuple[PublishedCheck, ...] = (
         "derived",
     ),
     PublishedCheck(
-        "21", "BitNet-2B: ternary weights", lambda: float(_bitnet().demand.weights), 2_084_044_800, "", 0, _ANK,
+        "21",
+        "BitNet-2B: ternary weights",
+        lambda: float(_bitnet().demand.weights),
+        2_084_044_800,
+        "",
+        0,
+        _ANK,
         reason="exact",
     ),
     PublishedCheck("21", "BitNet-2B: matrices", lambda: float(_bitnet().matrices), 210, "", 0, _ANK, reason="exact"),
     PublishedCheck(
-        "21", "ankhdjet: macros of 64 x 256 for BitNet-2B", lambda: float(_emission()[0]), 128_400, "", 0, _ANK,
+        "21",
+        "ankhdjet: macros of 64 x 256 for BitNet-2B",
+        lambda: float(_emission()[0]),
+        128_400,
+        "",
+        0,
+        _ANK,
         reason="exact",
     ),
     PublishedCheck("21", "ankhdjet: cells that pad the edges", lambda: 100 * _emission()[1], 0.93, "%", 0.005, _ANK),

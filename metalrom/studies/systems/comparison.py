@@ -40,9 +40,9 @@ class SystemResult:
     """One system in one case.
 
     energy: all assumptions at their cheap end, in the middle, at their dear end. capacity: weight bits on the chip.
-    resident: share of the weights that stay there. reload: s to load the others. gain: energy of the baseline over this system's, the middle and the
-    extremes over all combinations of ends (the same ends for both). swing: gain at the two ends of one group of
-    assumptions, the others in the middle.
+    resident: share of the weights that stay there. reload: s to load the others. gain: energy of the baseline over
+    this system's, the middle and the extremes over all combinations of ends (the same ends for both). swing: gain at
+    the two ends of one group of assumptions, the others in the middle.
     """
 
     system: str
@@ -115,8 +115,8 @@ def compare_systems(
     """Energies and gains of `systems` for (workload, size, inventory).
 
     area: mm2 for each system; None gives each network the area at which the metal ROM holds all of it. node: nm to
-    which densities are scaled, the literature's and the macro's alike. All run at the macro's input and weight bits. Raises InputError:
-    unknown system, an area or node that is none.
+    which densities are scaled, the literature's and the macro's alike. All run at the macro's input and weight bits.
+    Raises InputError: unknown system, an area or node that is none.
     """
     for name, value, top in (("area", area, 1e9), ("node", node, 1000.0)):
         if value is not None and not 0 < value <= top:

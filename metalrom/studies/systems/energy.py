@@ -1,9 +1,10 @@
 """Energy of one inference on a system: computing, weight loading, activation access.
 
 E = 2 MAC / efficiency + max(0, weight bits - capacity) (E_DRAM + E_write) + activation bits E_buffer. What does not fit
-is streamed from DRAM into SRAM-CiM, written into its array and computed there. Products of activations (attention) cannot live in ROM: they run in
-SRAM-CiM, whose operands are written first, or in digital logic. Efficiencies of the literature hold at 8 bits; at other
-bits they are scaled by input bits x weight bits, as the literature's own normalisation does.
+is streamed from DRAM into SRAM-CiM, written into its array and computed there. Products of activations (attention)
+cannot live in ROM: they run in SRAM-CiM, whose operands are written first, or in digital logic. Efficiencies of the
+literature hold at 8 bits; at other bits they are scaled by input bits x weight bits, as the literature's own
+normalisation does.
 """
 
 from __future__ import annotations

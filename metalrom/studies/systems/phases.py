@@ -1,8 +1,8 @@
 """Work of a language model by phase: prefill of a context, or decode of one token after it.
 
-Fixed matrices multiply one vector per token. Attention grows with the context: a decoded token meets every key and value
-of the cache, a prefill every pair of tokens (counted as published counts have it, without a causal mask). A table that
-is shared with the word table (a tied output layer) is no fixed matrix of the ROM and is counted apart.
+Fixed matrices multiply one vector per token. Attention grows with the context: a decoded token meets every key and
+value of the cache, a prefill every pair of tokens (as published counts have it, without a causal mask). A table that is
+shared with the word table (a tied output layer) is no fixed matrix of the ROM and is counted apart.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def phase_demand(model: str, phase: Phase, context: int) -> PhaseDemand:
         raise InputError(f"a context of {context} is out of range", hint=f"1 to {MAX_INPUT}")
     found = read_inventory(model, sequence=1 if phase == "decode" else context)
     if not found.items:
-        raise InputError(f"{found.model} does not work token by token", hint="give a language model with its config.json")
+        raise InputError(f"{found.model} does not work token by token", hint="give a language model")
     layers = tuple(_attending(layer, context) if phase == "decode" else layer for layer in found.layers)
     shared = [layer for layer in layers if isinstance(layer, Linear) and not layer.stored]
     kept = replace(found, layers=tuple(layer for layer in layers if layer not in shared), steps=())

@@ -131,9 +131,7 @@ class Placer:
             area = _span(lambda level: _end(area, level) / (1 - cost(self.shared.dynamic_share, level)))
         rate, rate_rule = _stated_rate(system, work)
         energy, rule = self._stated_energy(system, work, area)
-        return Placement(
-            system.name, cells, area, system.node is not None, rate, rate_rule, energy, rule, system.masks
-        )
+        return Placement(system.name, cells, area, system.node is not None, rate, rate_rule, energy, rule, system.masks)
 
     def metal(self, work: PhaseDemand, masks: SourcedNumber | None = None) -> Placement:
         """Our macro."""
@@ -350,7 +348,7 @@ class PlacedNetwork:
 
 
 RULES = (
-    "area: weights x bits of a ternary weight / density, shrunk ideally from each system's node; unscaled without a node",
+    "area: weights x bits of a ternary weight / density, shrunk ideally from its node; unscaled without one",
     "a macro leaves a share of its chip to SRAM for attention and cache; the density of a chip has that in it",
     "energy: 2 MAC / efficiency, attention, cache and activations; else the stated energy by weight bits per token",
     "rate: as stated for this network; else by weight bits per token; ours and DRAM's by the times of their parts",
@@ -360,7 +358,7 @@ RULES = (
 def place_network(
     model: str, systems: Sequence[ChipSystem], macro: MetalMacro, node: float, contexts: Sequence[int]
 ) -> PlacedNetwork:
-    """`model`, with all weights ternary, on `systems` and on `macro`, at `node` nm; the first context is that of the rows.
+    """`model`, all weights ternary, on `systems` and on `macro`, at `node` nm; the first context is that of the rows.
 
     Raises InputError as `phase_demand`, and for a network without fixed weights.
     """
