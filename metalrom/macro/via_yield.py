@@ -171,7 +171,7 @@ def weight_yield(array: WeightArray, rates: DefectRates, protection: Protection 
             "rows by bridges and breaks": lost,
         },
         missing_vias=_missing(array, rates, protection, width),
-        bit_lines=at_most(protection.spares, width, struck) ** per_plane,
+        bit_lines=math.exp(per_plane * _logarithm(more_than(protection.spares, width, struck))),
         rows=math.exp(-lost - extra),
         protection=protection,
     )
@@ -182,7 +182,6 @@ def _missing(array: WeightArray, rates: DefectRates, protection: Protection, wid
     p = rates.missing_via * array.via_share
     if not protection.check_columns:
         return math.exp(array.rows * width * array.tiles * array.planes * math.log1p(-p))
-    allowed = 1
     full, rest = divmod(array.rows, array.group_rows)
     sets, left = divmod(array.columns, protection.set_size)
     logarithm = 0.0
@@ -190,21 +189,22 @@ def _missing(array: WeightArray, rates: DefectRates, protection: Protection, wid
         for columns, number in ((protection.set_size, sets), (left, 1 if left else 0)):
             if rows and columns and groups and number:
                 cells = rows * (columns + protection.check_columns)
-                logarithm += groups * number * math.log(at_most(allowed, cells, p))
+                logarithm += groups * number * _logarithm(more_than(1, cells, p))
     return math.exp(logarithm * array.tiles * array.planes)
 
 
-def at_most(allowed: int, number: int, probability: float) -> float:
-    """Probability that at most `allowed` of `number` independent parts are struck.
-
-    Computed as one minus the upper tail where that is small, so that a yield near one keeps its digits.
-    """
+def more_than(allowed: int, number: int, probability: float) -> float:
+    """Probability that more than `allowed` of `number` independent parts are struck; small ones keep their digits."""
     if probability <= 0 or allowed >= number:
-        return 1.0
-    if number * probability < 0.1:
-        tail = math.fsum(_binomial(k, number, probability) for k in range(allowed + 1, min(number, allowed + 40) + 1))
-        return 1 - tail
-    return math.fsum(_binomial(k, number, probability) for k in range(allowed + 1))
+        return 0.0
+    if number * probability < 0.1:  # the terms beyond the first forty are below the last digit
+        return math.fsum(_binomial(k, number, probability) for k in range(allowed + 1, min(number, allowed + 40) + 1))
+    return 1 - math.fsum(_binomial(k, number, probability) for k in range(allowed + 1))
+
+
+def _logarithm(struck: float) -> float:
+    """Of the share that is not struck."""
+    return math.log1p(-struck) if struck < 1 else -math.inf
 
 
 def _binomial(k: int, number: int, probability: float) -> float:

@@ -9,7 +9,7 @@ import pytest
 
 from interconnect.errors import InputError
 from metalrom.macro.residue import residue_code
-from metalrom.macro.via_yield import STOCK_RATES, DefectRates, Protection, WeightArray, at_most, weight_yield
+from metalrom.macro.via_yield import STOCK_RATES, DefectRates, Protection, WeightArray, more_than, weight_yield
 
 CLEAN = DefectRates(0.0, 0.0, 0.0, 0.0, 40e-9)
 ARRAY = WeightArray(
@@ -107,9 +107,9 @@ def test_a_billion_vias_need_the_check_columns() -> None:
 
 
 def test_binomial_tail_keeps_its_digits() -> None:
-    assert at_most(1, 2, 0.5) == pytest.approx(0.75)
-    assert 1 - at_most(1, 100, 1e-6) == pytest.approx(100 * 99 / 2 * 1e-12, rel=1e-3)
-    assert at_most(0, 10, 0.0) == at_most(3, 3, 0.9) == 1.0
+    assert more_than(1, 2, 0.5) == pytest.approx(0.25)
+    assert more_than(1, 100, 1e-9) == pytest.approx(100 * 99 / 2 * 1e-18, rel=1e-6)
+    assert more_than(0, 10, 0.0) == more_than(3, 3, 0.9) == 0.0
 
 
 @pytest.mark.parametrize(
