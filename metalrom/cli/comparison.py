@@ -61,6 +61,8 @@ def show_comparison(
     ]
     macros, chips = _split(_names(systems, (*SYSTEMS, *CHIPS, comparison.METAL), "--systems"))
     expected = metal.example_macro() if macro is None else metal.macro_of_run(macro)
+    ternary = metal.ternary_example() if macro is None else expected
+    placed = place_network(place, chips, ternary, node, contexts)
     found = comparison.compare_systems(
         inventories,
         macros or (comparison.BASELINE, comparison.METAL),
@@ -69,8 +71,6 @@ def show_comparison(
         node=node,
         attention="sram" if where == "sram" else "logic",
     )
-    ternary = metal.ternary_example() if macro is None else expected
-    placed = place_network(place, chips, ternary, node, contexts)
     if output is not None:
         ensure_output_folder(output)
     outcomes = checks.run_checks()

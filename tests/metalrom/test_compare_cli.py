@@ -66,7 +66,7 @@ def test_bad_input() -> None:
     refuse(["compare", "--node", "0"], "node is 0")
     refuse(["compare", "--context", "12,x"], "--context is '12,x'", "512,4096")
     refuse(["compare", "--context", "0"], "context of 0")
-    refuse(["compare", "--place", "resnet-34"], "ResNet-34", "token by token")
+    refuse(["compare", "--place", "resnet-34"], "resnet-34", "accepts no sequence length")
     refuse(["compare", "--macro", "/nonexistent"], "/nonexistent", "finished `metalrom run`")
 
 

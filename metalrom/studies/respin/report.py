@@ -29,6 +29,11 @@ ZEROS = 0.42
 
 CONTEXT = 512
 
+LINE_SHARE = 0.25
+YIELD_GEOMETRY = (
+    "estimate: square cells of the macro's own area, lines and the spaces between them a quarter of a pitch"
+)
+
 
 @dataclass(frozen=True)
 class RespinReport:
@@ -58,6 +63,7 @@ class RespinReport:
             },
             "yield": [found.to_dict() for found in self.yields],
             "yield_rates": STOCK_RATES.source,
+            "yield_geometry": YIELD_GEOMETRY,
             "economics": self.economics.to_dict(),
             "inputs": inputs_dict(economic_inputs()),
         }
@@ -112,19 +118,15 @@ def weight_array(macro: MetalMacro, work: PhaseDemand) -> WeightArray:
     return WeightArray(
         rows=shape.rows,
         columns=shape.columns,
-        group_rows=GROUP_ROWS,
+        group_rows=macro.group_rows,
         tiles=math.ceil(cells / shape.cells),
         planes=shape.planes,
         via_share=1 - ZEROS,
         row_pitch=pitch,
         column_pitch=pitch,
-        spacing=pitch / 4,
-        width=pitch / 4,
+        spacing=pitch * LINE_SHARE,
+        width=pitch * LINE_SHARE,
     )
-
-
-GROUP_ROWS = 10
-"""Rows of one conversion of the shipped ternary macro."""
 
 
 def _node_of(stack: str | None) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,12 @@ ORIGIN = "simulated and estimated by metalrom, not silicon"
 class MetalMacro(_Frozen):
     """One tile of a characterized macro.
 
-    metal_area, silicon_area: of a tile, mm2, as drawn; the silicon lies under the metals. edge_width: of the ring
-    around it, um. metal_node, device_node: process generation of each, nm; None: unknown. levels: of a cell.
-    tile_time: of a matrix-vector product on a full tile, ns. energy_per_mac: fJ at the macro's own input and weight
-    bits, as its activations drive it. bits_per_weight: that a weight is counted with, see `MacroGeometry`. code_error: expected
-    wrong codes at the nominal condition. origin: where the numbers come from. example: whether it is the shipped one.
+    group_rows: rows that a conversion sums. metal_area, silicon_area: of a tile, mm2, as drawn; the silicon lies under
+    the metals. edge_width: of the ring around it, um. metal_node, device_node: process generation of each, nm; None:
+    unknown. levels: of a cell. tile_time: of a matrix-vector product on a full tile, ns. energy_per_mac: fJ at the macro's own input and weight
+    bits, as its activations drive it. bits_per_weight: that a weight is counted with, see `MacroGeometry`.
+    code_error: expected wrong codes at the nominal condition. origin: where the numbers come from. example: whether it
+    is the shipped one.
     """
 
     name: str
@@ -51,6 +52,7 @@ class MetalMacro(_Frozen):
     rows: int = Field(ge=1)
     columns: int = Field(ge=1)
     planes: int = Field(ge=1)
+    group_rows: int = Field(ge=1)
     weight_bits: int = Field(ge=2, le=16)
     bits_per_weight: float = Field(gt=0, le=16)
     input_bits: int = Field(ge=2, le=16)
@@ -72,14 +74,14 @@ class MetalMacro(_Frozen):
         """Rows, columns and planes of a tile."""
         return MacroShape(rows=self.rows, columns=self.columns, planes=self.planes)
 
-    @property
+    @cached_property
     def tile_area(self) -> SourcedNumber:
         """Area of a tile with the periphery under its metals, mm2."""
         metal, silicon = (Span(f.low, f.mid, f.high) * 1e-6 for f in (self.metal_area, self.silicon_area))
         area = tile_at_node(metal, silicon, self.edge_width * 1e-6, metals=1.0, devices=1.0, node=1.0)
         return _fact(area.to_dict(1e6), "mm2", f"{self.origin}; periphery under the array")
 
-    @property
+    @cached_property
     def density(self) -> SourcedNumber:
         """Weight bits of a full tile over its area, Mb/mm2."""
         return _inverse(self.tile_area, self._tile_megabits, "Mb/mm2")
@@ -106,7 +108,9 @@ class MetalMacro(_Frozen):
         metal, device = (area_at_node(1.0, drawn, node) for drawn in (self.metal_node, self.device_node))
         areas = {"metal_area": _times(self.metal_area, metal), "silicon_area": _times(self.silicon_area, device)}
         nodes = {"metal_node": node, "device_node": node, "edge_width": self.edge_width * device**0.5}
-        return self.model_copy(update={**areas, **nodes})
+        # not model_copy, which would take along what was computed from the old areas
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**{**fields, **areas, **nodes})
 
     @property
     def efficiency(self) -> SourcedNumber:
@@ -150,6 +154,7 @@ def macro_of_run(out: Path) -> MetalMacro:
         rows=geometry.rows,
         columns=geometry.columns,
         planes=geometry.planes,
+        group_rows=geometry.group_rows,
         weight_bits=geometry.weight_bits,
         bits_per_weight=geometry.bits_per_weight,
         input_bits=geometry.input_bits,
