@@ -30,9 +30,7 @@ ZEROS = 0.42
 CONTEXT = 512
 
 LINE_SHARE = 0.25
-YIELD_GEOMETRY = (
-    "estimate: square cells of the macro's own area, lines and the spaces between them a quarter of a pitch"
-)
+YIELD_GEOMETRY = "estimate: square cells of the macro's own area, lines and their spaces a quarter of a pitch"
 
 
 @dataclass(frozen=True)

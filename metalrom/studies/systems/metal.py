@@ -38,10 +38,10 @@ class MetalMacro(_Frozen):
 
     group_rows: rows that a conversion sums. metal_area, silicon_area: of a tile, mm2, as drawn; the silicon lies under
     the metals. edge_width: of the ring around it, um. metal_node, device_node: process generation of each, nm; None:
-    unknown. levels: of a cell. tile_time: of a matrix-vector product on a full tile, ns. energy_per_mac: fJ at the macro's own input and weight
-    bits, as its activations drive it. bits_per_weight: that a weight is counted with, see `MacroGeometry`.
-    code_error: expected wrong codes at the nominal condition. origin: where the numbers come from. example: whether it
-    is the shipped one.
+    unknown. levels: of a cell. tile_time: of a matrix-vector product on a full tile, ns. energy_per_mac: fJ at the
+    macro's own input and weight bits, as its activations drive it. bits_per_weight: that a weight is counted with, see
+    `MacroGeometry`. code_error: expected wrong codes at the nominal condition. origin: where the numbers come from.
+    example: whether it is the shipped one.
     """
 
     name: str
