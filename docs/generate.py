@@ -232,6 +232,7 @@ def lists_page() -> str:
     from characterization.tables.formats import FORMATS
     from metalrom.exporters import EXPORTERS
     from metalrom.specs.quantities import QUANTITIES
+    from metalrom.studies.systems.chip import CHIPS
     from metalrom.studies.systems.description import SYSTEMS
     from netlists.cells import CELLS
     from netlists.parameters import describe_parameters
@@ -259,7 +260,12 @@ def lists_page() -> str:
     for quantity in QUANTITIES.values():
         units = " or ".join(u or "1" for u in quantity.units)
         lines.append(f"| `{quantity.name}` | {units} | {_cell(quantity.meaning)} |")
-    named = {"Readouts": READOUTS, "Converters of a chain": COLUMN_CONVERTERS, "Systems of the literature": SYSTEMS}
+    named = {
+        "Readouts": READOUTS,
+        "Converters of a chain": COLUMN_CONVERTERS,
+        "Systems of the literature": SYSTEMS,
+        "Chips that a network is placed on": CHIPS,
+    }
     for title, registry in named.items():
         lines += ["", f"## {title}", "", "| name | title |", "|---|---|"]
         lines += [f"| `{entry.name}` | {_cell(entry.title)} |" for entry in registry.describe()]

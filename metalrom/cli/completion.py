@@ -33,11 +33,13 @@ FORMATS = complete("characterization.tables.formats:FORMATS", "metalrom.exporter
 PROCEDURES = complete("characterization.procedure_registry:PROCEDURES")
 WORKLOADS = (
     "smollm2",
-    "alexnet", "alexnet-cifar", "resnet-18", "resnet-34", "bert-base", "gpt2", "vit-b/16", "vicuna-7b", "eva-vit-g/14",
-    "q-former", "projection-4096", "projection-5120", "minigpt-4",
+    "alexnet", "alexnet-cifar", "resnet-18", "resnet-34", "bert-base", "gpt2", "vit-b/16", "vicuna-7b",
+    "llama-3.1-8b", "bitnet-2b", "eva-vit-g/14", "q-former", "projection-4096", "projection-5120", "minigpt-4",
 )  # fmt: skip
 MODELS = ("minilm", "smollm2")
-SYSTEMS = complete("metalrom.studies.systems.description:SYSTEMS", also=("metal-rom",))
+SYSTEMS = complete(
+    "metalrom.studies.systems.description:SYSTEMS", "metalrom.studies.systems.chip:CHIPS", also=("metal-rom",)
+)
 QUANTITIES = ("lsb", "level", "sigma_static", "energy", "settling")
 RATED = (
     "code_error", "csnr", "lsb", "energy_per_mac", "energy_per_conversion", "latency", "tops_per_watt",

@@ -28,6 +28,7 @@ from metalrom.cli.project import (
     init_project,
     run_chain,
 )
+from metalrom.cli.respin import compare_models
 from metalrom.cli.simulate import add_simulate_commands
 from metalrom.cli.stack import add_stack_commands
 from metalrom.cli.surrogates import add_surrogate_commands
@@ -57,6 +58,7 @@ USES_PLUGINS = {
     "testbench",
     "layout",
     "signoff",
+    "respin",
     "audit",
     "run",
     "characterize",
@@ -175,6 +177,12 @@ _add("export", export_run, "export out --format csv -o tables --check", "export 
 _add("measured", take_measured, "measured out chip.csv -o measured --source 'die 7, bench of May, 4 units averaged'")
 _add("report", report_run, "report out")
 _add("diff", diff_runs, "diff out1 out2", "diff out1 out2 --json")
+_add(
+    "respin",
+    compare_models,
+    "respin out1 out2",
+    "respin model_a.gds model_b.gds --node 28 --devices 1e6 --json",
+)
 _add("explore", explore_config, "explore metalrom.yaml -o explored -j 4")
 _add(
     "optimize",

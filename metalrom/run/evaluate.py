@@ -103,6 +103,8 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
         waveform=done.waveform,
         sampling=done.sampling,
         planes=_planes(done, used),
+        metal_node=design.stack.node,
+        device_node=design.technology.devices.node,
     )
     specs = design.specs or default_specs(c.readout.code_error_target)
     view = RunView(found, table, done.results)

@@ -227,6 +227,8 @@ class RunResults:
     sign_off: figures with their intervals, of every condition. chips: drawn at the worst one. waveform: of a read.
     sampling: reads simulated and computed at every condition; empty where all were simulated. merits: latency, energy
     and efficiency of the layer at every condition. measured: who measured the readout table; empty for a simulated one.
+    metal_node, device_node: process generation of the metal stack and of the transistors, m; None where their files
+    tell none.
     """
 
     name: str
@@ -266,6 +268,8 @@ class RunResults:
     sampling: tuple[ConditionSampling, ...] = ()
     merits: tuple[Merit, ...] = ()
     measured: str = ""
+    metal_node: float | None = None
+    device_node: float | None = None
 
     def sign_off_at(self, condition: str) -> SignOff | None:
         """Figures with their intervals at a condition; None where the run holds none."""
@@ -283,7 +287,8 @@ def write_results(results: RunResults, folder: Path) -> Path:
     usual = {"symbol_values": (0, 1), "readout": None, "planes_per_adc": 1, "columns_per_conversion": 1}
     new = {name for name, value in usual.items() if getattr(results.macro_geometry, name) == value}
     left_out: dict[str, Any] = {"macro_geometry": new}
-    left_out |= {name: True for name in ("planes", "sampling", "measured") if not getattr(results, name)}
+    optional = ("planes", "sampling", "measured", "metal_node", "device_node")
+    left_out |= {name: True for name in optional if not getattr(results, name)}
     text = TypeAdapter(RunResults).dump_json(results, indent=1, exclude=left_out).decode()
     return atomic_write_text(folder / RESULTS, text + "\n")
 

@@ -24,6 +24,7 @@ RULES: tuple[tuple[str, str, str], ...] = (
     (r"metalrom explore ", "parse", "minutes; tests/metalrom/explore runs it on a small space"),
     (r"metalrom optimize ", "parse", "an extra; tests/metalrom/explore runs it on a small space"),
     (r"metalrom cells ", "parse", "minutes; tests/metalrom/test_cells_page.py runs it on a small layer"),
+    (r"metalrom respin ", "parse", "runs of two models; tests/metalrom/test_respin.py draws and compares two"),
     (r"metalrom .*--cluster ", "parse", "machines; tests/system runs it on a cluster of its own"),
     (r"srun ", "shell", "machines"),
     (r"metalrom (fit|predict) ", "parse", "minutes of field solutions; tests/metalrom/test_fitted.py runs a small one"),

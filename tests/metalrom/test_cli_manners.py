@@ -64,6 +64,7 @@ def test_completed_names_are_those_that_exist() -> None:
     from metalrom.cli.accuracy import MODELS as NETWORKS
     from metalrom.cli.init import _CELLS
     from metalrom.exporters import EXPORTERS
+    from metalrom.studies.systems.chip import CHIPS
     from metalrom.studies.systems.comparison import METAL
     from metalrom.studies.systems.description import SYSTEMS
     from metalrom.workloads.inventory.catalogue import MODELS
@@ -73,7 +74,7 @@ def test_completed_names_are_those_that_exist() -> None:
     assert set(completion.ASSETS) == set(ASSETS)
     assert set(completion.PROCEDURES()) == set(PROCEDURES)
     assert set(completion.WORKLOADS) == {*MODELS, "smollm2"}
-    assert set(completion.SYSTEMS()) == {*SYSTEMS, METAL}
+    assert set(completion.SYSTEMS()) == {*SYSTEMS, *CHIPS, METAL}
     assert set(completion.STARTERS) == set(_CELLS)
     assert set(completion.MODELS) == set(NETWORKS)
     for name in completion.STACKS:

@@ -22,7 +22,14 @@ from metalrom.studies.systems.description import (
     shared_assumptions,
 )
 from metalrom.studies.systems.energy import Bits, Demand, Platform, Scenario, inference_energy, platform_of
-from metalrom.studies.systems.metal import MetalMacro, example_macro, example_text
+from metalrom.studies.systems.metal import (
+    TERNARY_EXAMPLE,
+    TERNARY_SOURCE,
+    MetalMacro,
+    example_macro,
+    example_text,
+    ternary_example,
+)
 from metalrom.workloads.inventory.catalogue import SIZES, at_size
 
 
@@ -52,21 +59,9 @@ def test_definitions_refuse_nonsense(value: float) -> None:
 def test_published_results_come_out() -> None:
     outcomes = run_checks()
     assert [o.check.what for o in outcomes if not o.ok] == []
-    assert {o.check.number for o in outcomes} >= {
-        "1",
-        "2",
-        "3",
-        "5",
-        "6",
-        "8",
-        "10",
-        "11",
-        "12",
-        "13",
-        "15",
-        "17",
-        "18",
-    }
+    numbers = (1, 2, 3, 5, 6, 8, 10, 11, 12, 13, 15, *range(17, 25))
+    assert {o.check.number for o in outcomes} == {str(number) for number in numbers}
+    assert len(outcomes) >= 27 + 10
 
 
 def test_a_check_can_fail() -> None:
@@ -131,7 +126,7 @@ def test_energy_split_equals_the_survey(
     assert loaded.total / held.total == pytest.approx(gain, rel=0.02)
 
 
-def stock_assumptions() -> Assumptions:
+def stock_assumptions(write: float = 0.0) -> Assumptions:
     def single(value: float, unit: str) -> SourcedNumber:
         return SourcedNumber(low=value, mid=value, high=value, unit=unit, status="user", source="stock value")
 
@@ -139,6 +134,9 @@ def stock_assumptions() -> Assumptions:
     return Assumptions.model_validate(
         {
             "dram": single(8, "pJ/bit"),
+            "dram_bandwidth": single(50, "GB/s"),
+            "array_write": single(write, "pJ/bit"),
+            "sram_rate": single(1, "TOPS/mm2"),
             "logic_mac": single(0.1, "pJ/MAC"),
             "dynamic_share": single(0.1, "1"),
             "buffer_kilobytes": 512,
@@ -152,10 +150,10 @@ def test_energy_by_hand() -> None:
     """Half of the weights resident, attention in SRAM or in logic, every term a different power of ten."""
     demand = Demand(weights=1000, macs=10_000, activations=500, attention_macs=300, operands=40, moved=60)
     platform = Platform(1.0, mac=1e-12, sram_mac=2e-12, logic_mac=5e-12, extra_macs=0.1, weight_share=1.0)
-    shared = stock_assumptions()
+    shared = stock_assumptions(write=3.0)
     got = inference_energy(demand, platform, 4000.0, shared, Scenario())
     assert got.matrices == pytest.approx(10_000 * (0.5 * 1e-12 + (0.5 + 0.1) * 2e-12))
-    assert got.weight_loading == pytest.approx(4000 * 8e-12)
+    assert got.weight_loading == pytest.approx(4000 * (8e-12 + 3e-12))
     assert got.attention == pytest.approx(300 * 2e-12 + 40 * 8 * 0.15e-12)
     assert got.activation_access == pytest.approx((500 + 60) * 8 * 0.15e-12)
     assert got.total == pytest.approx(got.computing + got.weight_loading + got.activation_access)
@@ -189,7 +187,7 @@ def compared(
 
 def test_fully_deployed_metal_rom_loads_nothing() -> None:
     found = compared(("resnet-34", "bert-base"))
-    macro = example_macro()
+    macro = example_macro().at_node(28.0)
     for case in found.cases:
         metal = next(r for r in case.results if r.system == METAL)
         assert metal.resident == 1
@@ -208,10 +206,11 @@ def test_a_given_area_binds_everyone() -> None:
         assert 0 < result.resident < 1 or result.system == "mlc-rom"
         assert result.capacity <= 5.0 * 25e6
     metal = next(r for r in case.results if r.system == METAL)
-    macro = example_macro()
+    macro = example_macro().at_node(28.0)
     assert metal.capacity == pytest.approx(5.0 * 0.9 * macro.density.mid * case.tiling.utilisation * 1e6)
-    streamed = (8 * case.demand.weights - metal.capacity) * 8e-12
-    assert metal.energy["mid"].weight_loading == pytest.approx(streamed)
+    missing = 8 * case.demand.weights - metal.capacity
+    assert metal.energy["mid"].weight_loading == pytest.approx(missing * (8e-12 + 0.2e-12))
+    assert metal.reload == pytest.approx(missing / (68.3e9 * 8))
 
 
 def test_ranges_hold_every_combination_and_the_baseline_gains_nothing() -> None:
@@ -280,7 +279,27 @@ def test_shipped_example_reads_back_as_it_is_written(tmp_path: Path) -> None:
     assert macro.example
     assert (DATA / "example_macro.yaml").read_text() == example_text(macro)
     assert MetalMacro.model_validate(yaml.safe_load(example_text(macro))) == macro
+    ternary = ternary_example()
+    assert TERNARY_EXAMPLE.read_text() == example_text(ternary, TERNARY_SOURCE)
+    assert (macro.ternary_columns, ternary.ternary_columns) == (2, 1)
     # 384 x 256 x 4 cells, 14 to a weight of 8 bits
     assert macro.density.mid == pytest.approx(384 * 256 * 4 / 14 * 8e-6 / macro.tile_area.mid)
     assert macro.efficiency.mid == pytest.approx(2000 / macro.energy_per_mac.mid)
     assert macro.tile_area.status == macro.energy_per_mac.status == "estimate"
+
+
+def test_our_macro_shrinks_by_the_rule_of_everybody() -> None:
+    """Metals of 28 nm stay, transistors of 45 nm take (28 / 45)^2; twice the node is four times the area."""
+    macro = example_macro()
+    assert (macro.metal_node, macro.device_node) == (28, 45)
+    there = macro.at_node(28.0)
+    assert there.metal_area == macro.metal_area
+    assert there.silicon_area.mid == pytest.approx(macro.silicon_area.mid * (28 / 45) ** 2)
+    side = math.sqrt(max(there.metal_area.mid, there.silicon_area.mid))
+    ring = there.edge_width * 1e-3
+    six_digits = 1e-5
+    assert there.tile_area.mid == pytest.approx(side**2 + 4 * side * ring + 4 * ring**2, rel=six_digits)
+    assert there.at_node(56.0).tile_area.mid == pytest.approx(4 * there.tile_area.mid, rel=six_digits)
+    unknown = macro.model_copy(update={"metal_node": None}).at_node(7.0)
+    assert unknown.tile_area == macro.tile_area
+    assert "its area is not scaled" in unknown.warnings[-1]

@@ -64,6 +64,9 @@ def test_bad_input() -> None:
     refuse(["compare", "--area", "-3"], "area is -3")
     refuse(["compare", "--area", "nan"], "area is nan")
     refuse(["compare", "--node", "0"], "node is 0")
+    refuse(["compare", "--context", "12,x"], "--context is '12,x'", "512,4096")
+    refuse(["compare", "--context", "0"], "context of 0")
+    refuse(["compare", "--place", "resnet-34"], "resnet-34", "accepts no sequence length")
     refuse(["compare", "--macro", "/nonexistent"], "/nonexistent", "finished `metalrom run`")
 
 
@@ -77,7 +80,7 @@ def test_compare_writes_what_it_prints(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     data = json.loads(done.stdout)
     assert data == json.loads((out / "compare.json").read_text())
-    names = {"compare.json", "cases.csv", "checks.csv"}
+    names = {"compare.json", "cases.csv", "checks.csv", "placed.csv", "phases.csv"}
     names |= {f"{name}.{kind}" for name in ("capacity", "energy", "gain") for kind in ("svg", "png")}
     assert {path.name for path in out.iterdir()} == names
     assert data["failed_checks"] == []
@@ -123,8 +126,11 @@ def test_every_published_value_tells_its_source() -> None:
 
 
 def test_tables_for_people() -> None:
-    done = RUNNER.invoke(app, ["compare", *QUICK, "--area", "50", "--attention", "logic"], env={"COLUMNS": "220"})
+    done = RUNNER.invoke(app, ["compare", *QUICK, "--area", "50", "--attention", "logic"], env={"COLUMNS": "80"})
     assert done.exit_code == 0, done.output
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "┃no.┃" in done.stdout  # tables as such, not as lists
+    assert done.stdout.count("┏") == 5
     for words in (
         "1656.7",
         "13233.3",

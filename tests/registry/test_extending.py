@@ -29,6 +29,7 @@ from metalrom.run.readers import read_quantity
 from metalrom.specs.grammar import parse_spec
 from metalrom.specs.quantities import QUANTITIES, QuantityValue, SpecQuantity
 from metalrom.studies.cells.variants import variants
+from metalrom.studies.systems.chip import CHIPS
 from metalrom.studies.systems.comparison import chosen_systems
 from metalrom.studies.systems.description import DATA, SYSTEMS, register_system
 from metalrom.studies.systems.metal import example_macro
@@ -46,8 +47,8 @@ from tests.scripts import metalrom_command
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "examples" / "plugins"
 KINDS: tuple[Registry[Any], ...] = (
-    CELLS, BASELINE_CELLS, PROCEDURES, FORMATS, EXPORTERS, READOUTS, COLUMN_CONVERTERS, SYSTEMS, QUANTITIES,
-    BACKENDS,
+    CELLS, BASELINE_CELLS, PROCEDURES, FORMATS, EXPORTERS, READOUTS, COLUMN_CONVERTERS, SYSTEMS, CHIPS,
+    QUANTITIES, BACKENDS,
 )  # fmt: skip
 
 

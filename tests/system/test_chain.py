@@ -18,6 +18,7 @@ from characterization.dataset import read_samples_csv
 from characterization.tables.formats import FORMATS
 from metalrom.macro import Macro, csnr
 from metalrom.run.folder import open_run
+from metalrom.studies.systems.metal import macro_of_run
 from netlists.mapping import weights_of
 from ngspice_runner import find_engine
 
@@ -269,7 +270,9 @@ def test_compare_takes_the_run(out, metalrom):
     # the run's own layer of 16 x 4 weights, 6 bit columns each, fills 24 of the 64 columns of one tile
     told = json.loads(metalrom("estimate", out, "--json").stdout)
     figures = {row["figure"]: row for row in told["figures"]}
-    assert ours["tile_area"]["mid"] == pytest.approx(figures["area, periphery under the array"]["mid"], rel=1e-4)
+    drawn = macro_of_run(Path(out))
+    assert drawn.tile_area.mid == pytest.approx(figures["area, periphery under the array"]["mid"], rel=1e-4)
+    assert drawn.at_node(28.0).tile_area.mid == ours["tile_area"]["mid"] < drawn.tile_area.mid
     assert ours["energy_per_mac"]["mid"] == pytest.approx(figures["energy per MAC"]["mid"], rel=1e-4)
     case = data["cases"][0]["systems"]["metal-rom"]
     spent = case["energy"]["mid"]["computing_J"] - case["energy"]["mid"]["of_which_attention_J"]

@@ -6,66 +6,12 @@ follows from its other numbers (`derived`); the tolerance is half of its last pr
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
 
 from metalrom.studies.systems import merit
+from metalrom.studies.systems.chip_checks import CHIP_CHECKS
+from metalrom.studies.systems.published_check import CheckOutcome, PublishedCheck
 from metalrom.workloads.inventory.catalogue import build_inventory
-
-Status = Literal["published", "derived"]
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedCheck:
-    """One comparison. tolerance: largest accepted difference, in `unit`, and why in `reason`."""
-
-    number: str
-    what: str
-    compute: Callable[[], float]
-    reference: float
-    unit: str
-    tolerance: float
-    source: str
-    status: Status = "published"
-    reason: str = "half of the last printed digit"
-
-
-@dataclass(frozen=True, slots=True)
-class CheckOutcome:
-    """A check and what came out."""
-
-    check: PublishedCheck
-    computed: float
-
-    @property
-    def difference(self) -> float:
-        """Computed minus reference."""
-        return self.computed - self.check.reference
-
-    @property
-    def ok(self) -> bool:
-        """Whether the difference is within the tolerance (rounding of the subtraction granted)."""
-        slack = 1e-9 * abs(self.check.reference)
-        return math.isfinite(self.difference) and abs(self.difference) <= self.check.tolerance + slack
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        c = self.check
-        return {
-            "number": c.number,
-            "check": c.what,
-            "reference": c.reference,
-            "status": c.status,
-            "computed": self.computed,
-            "difference": self.difference,
-            "unit": c.unit,
-            "tolerance": c.tolerance,
-            "tolerance_reason": c.reason,
-            "ok": self.ok,
-            "source": c.source,
-        }
 
 
 def run_checks(checks: Sequence[PublishedCheck] | None = None) -> list[CheckOutcome]:
@@ -204,10 +150,6 @@ CHECKS: tuple[PublishedCheck, ...] = (
         reason="the printed total is 0.01 % below 16 printed chips",
     ),
     PublishedCheck(
-        "17", "HNLPU: first masks", lambda: 27.69 + 16 * 2.31, 65, "M$", 0.5, f"{_HNLPU}: 27.69 + 16 x 2.31 M$"
-    ),
-    PublishedCheck("17", "HNLPU: masks of a new model", lambda: 16 * 2.31, 37, "M$", 0.5, f"{_HNLPU}: 16 x 2.31 M$"),
-    PublishedCheck(
         "17",
         "HNLPU: tokens per energy",
         lambda: 249960 / 6.9,
@@ -227,5 +169,7 @@ CHECKS: tuple[PublishedCheck, ...] = (
     _size("bert-base", 109_482_240, "google-bert/bert-base-uncased"),
     _size("gpt2", 124_439_808, "openai-community/gpt2"),
     _size("vicuna-7b", 6_738_415_616, "lmsys/vicuna-7b (Llama-7B)"),
+    _size("llama-3.1-8b", 8_030_261_248, "meta-llama/Llama-3.1-8B"),
+    *CHIP_CHECKS,
 )
 """Every check, in the order of its number."""

@@ -40,15 +40,16 @@ class SystemResult:
     """One system in one case.
 
     energy: all assumptions at their cheap end, in the middle, at their dear end. capacity: weight bits on the chip.
-    resident: share of the weights that stay there. gain: energy of the baseline over this system's, the middle and the
-    extremes over all combinations of ends (the same ends for both). swing: gain at the two ends of one group of
-    assumptions, the others in the middle.
+    resident: share of the weights that stay there. reload: s to load the others. gain: energy of the baseline over
+    this system's, the middle and the extremes over all combinations of ends (the same ends for both). swing: gain at
+    the two ends of one group of assumptions, the others in the middle.
     """
 
     system: str
     energy: Mapping[Level, InferenceEnergy]
     capacity: float
     resident: float
+    reload: float
     gain: Span
     swing: Mapping[str, tuple[float, float]]
 
@@ -114,12 +115,13 @@ def compare_systems(
     """Energies and gains of `systems` for (workload, size, inventory).
 
     area: mm2 for each system; None gives each network the area at which the metal ROM holds all of it. node: nm to
-    which the literature's densities are scaled. All run at the macro's input and weight bits. Raises InputError:
-    unknown system, an area or node that is none.
+    which densities are scaled, the literature's and the macro's alike. All run at the macro's input and weight bits.
+    Raises InputError: unknown system, an area or node that is none.
     """
     for name, value, top in (("area", area, 1e9), ("node", node, 1000.0)):
         if value is not None and not 0 < value <= top:
             raise InputError(f"{name} is {value:g}", hint=f"expected more than 0 and at most {top:g}")
+    macro = macro.at_node(node)
     chosen = tuple(chosen_systems(systems, macro))
     shared, bits = shared_assumptions(), Bits(macro.input_bits, macro.weight_bits)
     cases = []
@@ -202,7 +204,9 @@ class _Rule:
             swing[field.name] = (low, high)
         energy = {level: self.energy(system, Scenario.all(level)) for level in LEVELS}
         resident = min(1.0, capacity / self.stored)
-        return SystemResult(name, energy, capacity, resident, Span(min([*gains, mid]), mid, max([*gains, mid])), swing)
+        reload = (1 - resident) * self.stored / (self.shared.dram_bandwidth.mid * 8e9)
+        span = Span(min([*gains, mid]), mid, max([*gains, mid]))
+        return SystemResult(name, energy, capacity, resident, reload, span, swing)
 
     def full_deployment(self) -> Span:
         """Baseline: energy with every weight loaded over energy with none loaded."""
@@ -236,14 +240,13 @@ def comparison_dict(found: SystemComparison) -> dict[str, Any]:
             "node_nm": found.node,
             "attention": found.attention,
             "area_mm2": "what the metal ROM needs for the whole network" if found.area is None else found.area,
-            "energy": "2 MAC / efficiency + max(0, weight bits - capacity) x DRAM + activation bits x buffer",
+            "energy": "2 MAC / efficiency + max(0, weight bits - capacity) x (DRAM + write) + activation bits x buffer",
+            "reload": "max(0, weight bits - capacity) / DRAM bandwidth",
             "batch": 1,
         },
         "assumptions": {
-            "dram": found.shared.dram.model_dump(),
-            "buffer": found.shared.buffer.model_dump(),
-            "logic_mac": found.shared.logic_mac.model_dump(),
-            "dynamic_share": found.shared.dynamic_share.model_dump(),
+            name: getattr(found.shared, name).model_dump()
+            for name in ("dram", "dram_bandwidth", "array_write", "buffer", "logic_mac", "dynamic_share", "sram_rate")
         },
         "systems": {
             name: system.to_dict() if isinstance(system, MetalMacro) else system.model_dump()
@@ -275,6 +278,7 @@ def _case_dict(case: Case) -> dict[str, Any]:
                 "energy": {level: energy.to_dict() for level, energy in r.energy.items()},
                 "capacity_Mb": r.capacity * 1e-6,
                 "resident_share": r.resident,
+                "reload_s": r.reload,
                 "gain": r.gain.to_dict(),
                 "gain_by_assumption": {group: {"low": a, "high": b} for group, (a, b) in r.swing.items()},
             }

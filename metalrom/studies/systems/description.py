@@ -117,9 +117,16 @@ class BufferRow(_Frozen):
 
 
 class Assumptions(_Frozen):
-    """What all systems share: energies pJ/bit and pJ/MAC, the share of area that ROM systems leave to SRAM-CiM."""
+    """What all systems share: energies pJ/bit and pJ/MAC, the share of area that ROM systems leave to SRAM-CiM.
+
+    dram_bandwidth: GB/s. array_write: of a bit that is loaded into an SRAM-CiM array. sram_rate: of SRAM-CiM at 8 bits,
+    TOPS/mm2.
+    """
 
     dram: SourcedNumber
+    dram_bandwidth: SourcedNumber
+    array_write: SourcedNumber
+    sram_rate: SourcedNumber
     logic_mac: SourcedNumber
     dynamic_share: SourcedNumber
     buffer_kilobytes: Positive

@@ -1,9 +1,10 @@
 """Energy of one inference on a system: computing, weight loading, activation access.
 
-E = 2 MAC / efficiency + max(0, weight bits - capacity) E_DRAM + activation bits E_buffer. What does not fit is streamed
-from DRAM into SRAM-CiM and computed there. Products of activations (attention) cannot live in ROM: they run in
-SRAM-CiM, whose operands are written first, or in digital logic. Efficiencies of the literature hold at 8 bits; at other
-bits they are scaled by input bits x weight bits, as the literature's own normalisation does.
+E = 2 MAC / efficiency + max(0, weight bits - capacity) (E_DRAM + E_write) + activation bits E_buffer. What does not fit
+is streamed from DRAM into SRAM-CiM, written into its array and computed there. Products of activations (attention)
+cannot live in ROM: they run in SRAM-CiM, whose operands are written first, or in digital logic. Efficiencies of the
+literature hold at 8 bits; at other bits they are scaled by input bits x weight bits, as the literature's own
+normalisation does.
 """
 
 from __future__ import annotations
@@ -160,8 +161,8 @@ def platform_of(
     node: float,
     bits: Bits,
 ) -> Platform:
-    """The system at `scenario`, the literature's densities scaled to `node` (nm), its efficiencies to `bits`; our own
-    macro stays as it is."""
+    """The system at `scenario`, the literature's densities scaled to `node` (nm), its efficiencies to `bits`; a metal
+    macro is that of the node already, see `MetalMacro.at_node`."""
     share = 1 - cost(shared.dynamic_share, scenario.share)
     sram_mac = energy_per_mac(benefit(sram.efficiency, scenario.sram)) * bits.work
     logic_mac = cost(shared.logic_mac, scenario.logic) * 1e-12 * bits.work
@@ -202,6 +203,7 @@ def inference_energy(
     stored = demand.weights * bits.weights
     resident = min(1.0, capacity / stored) if stored else 1.0
     dram, buffer = cost(shared.dram, scenario.dram) * 1e-12, cost(shared.buffer, scenario.buffer) * 1e-12
+    load = dram + cost(shared.array_write, scenario.buffer) * 1e-12
     per_mac = resident * platform.mac + (1 - resident + platform.extra_macs) * platform.sram_mac
     if attention == "sram":
         # The operand that stays still is written into the SRAM array first.
@@ -209,4 +211,4 @@ def inference_energy(
     else:
         products = demand.attention_macs * platform.logic_mac
     access = (demand.activations + demand.moved) * bits.inputs * buffer
-    return InferenceEnergy(demand.macs * per_mac, products, stored * (1 - resident) * dram, access)
+    return InferenceEnergy(demand.macs * per_mac, products, stored * (1 - resident) * load, access)

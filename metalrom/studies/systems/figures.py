@@ -96,7 +96,7 @@ def _shared_words(found: SystemComparison) -> str:
         f"DRAM {s.dram.low:g}/{s.dram.mid:g}/{s.dram.high:g} pJ/bit (published), {s.buffer_kilobytes:g} KB buffer "
         f"{s.buffer.low:.2g}/{s.buffer.mid:.2g}/{s.buffer.high:.2g} "
         f"pJ/bit (CACTI 7); attention in {where}; ROM systems leave {100 * s.dynamic_share.mid:g} % of their area to "
-        f"SRAM-CiM (estimate); densities of the literature scaled to {found.node:g} nm by area."
+        f"SRAM-CiM (estimate); all areas scaled to {found.node:g} nm."
     )
 
 
@@ -145,7 +145,7 @@ def _capacity(figure: Figure, found: SystemComparison) -> list[str]:
     return [
         f"{_metal_words(found)} Bands: all assumptions at their ends. ROM systems: less "
         f"{100 * found.shared.dynamic_share.mid:g} % of the area for SRAM-CiM and less their SRAM branch or masks "
-        f"(estimates); densities of the literature scaled to {found.node:g} nm by area.",
+        f"(estimates); all areas scaled to {found.node:g} nm.",
         f"Models: all parameters at {found.bits.weights} bits. {GPU_SOURCE[0].upper()}{GPU_SOURCE[1:]}.",
     ]
 

@@ -57,6 +57,10 @@ def _vit(image: Image) -> Inventory:
 
 _BERT = "google-bert/bert-base-uncased, BertModel (arXiv 1810.04805)"
 _LLAMA = "lmsys/vicuna-7b, the dimensions of Llama-7B (arXiv 2302.13971)"
+_LLAMA31 = LlamaShape(hidden=14336, key_heads=8, vocabulary=128256)
+_BITNET = LlamaShape(
+    width=2560, depth=30, heads=20, hidden=6912, key_heads=5, vocabulary=128256, tied=True, inner_norms=True
+)
 
 MODELS: Mapping[str, Model] = {
     model.name: model
@@ -69,6 +73,8 @@ MODELS: Mapping[str, Model] = {
         Model("gpt2", "sequence", _transformer("GPT-2", Gpt2(), "openai-community/gpt2"), 2019),
         Model("vit-b/16", "image", lambda image, _: _vit(image), 2020),
         Model("vicuna-7b", "sequence", _transformer("Vicuna-7B", LlamaShape(), _LLAMA), 2023),
+        Model("llama-3.1-8b", "sequence", _transformer("Llama-3.1-8B", _LLAMA31, "meta-llama/Llama-3.1-8B"), 2024),
+        Model("bitnet-2b", "sequence", _transformer("BitNet-2B", _BITNET, "microsoft/bitnet-b1.58-2B-4T"), 2025),
         Model("eva-vit-g/14", "image", lambda image, _: multimodal.eva_vit(image), 2022),
         Model("q-former", "", lambda _, __: multimodal.q_former(), 2023),
         Model("projection-4096", "", lambda _, __: multimodal.projection(4096), 2023),

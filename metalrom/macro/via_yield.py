@@ -1,0 +1,212 @@
+"""Yield of the stored weights from defect densities, with check columns and writable spare columns.
+
+The masks are the same for every chip, the defects are not: what a spare column of metal holds cannot be chosen after
+test. Two things repair all the same. Check columns (`metalrom.macro.residue`) correct one count that is off by one in
+each set of columns and group of rows: that is what a missing via does, a zero in place of a weight. Columns of
+writable SRAM take the place of bit lines that are broken or bridged. A row line that is broken, or tied to its ground
+line by a via too many or a bridge, is lost with all its weights: nothing on the chip repairs it.
+
+Spot defects of density D (1/m2) whose size x has the density x0^2 / x^3 above x0 (C. H. Stapper, IBM J. Res. Dev. 27
+(1983) 549) short two lines of length L at a spacing s >= x0 on average D L x0^2 / (2 s) times, and break a line of
+width w >= x0 D L x0^2 / (2 w) times.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from interconnect.errors import InputError
+from metalrom.macro.residue import residue_code
+
+NOT_REPAIRED = (
+    "a row line that is broken, bridged to its ground line, or tied to it by a via too many",
+    "two missing vias in one set of columns and one group of rows",
+    "more broken or bridged bit lines of a tile and plane than it has writable spare columns",
+    "drivers, converters and logic: silicon under the array, counted by the defect density of silicon",
+)
+"""What makes a chip a bad one in spite of check and spare columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class DefectRates:
+    """missing_via, extra_via: probability of a via that is drawn and does not conduct, of a conducting one at a place
+    that is left empty. shorts, opens: spot defects of a metal, 1/m2; smallest: their size x0, m. source: of all."""
+
+    missing_via: float
+    extra_via: float
+    shorts: float
+    opens: float
+    smallest: float
+    source: str = "estimate"
+
+    def __post_init__(self) -> None:
+        for name in ("missing_via", "extra_via"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"defect rates: {name} is {getattr(self, name):g}, expected 0 to below 1")
+        for name in ("shorts", "opens", "smallest"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"defect rates: {name} is {getattr(self, name):g}, expected 0 or more")
+
+
+STOCK_RATES = DefectRates(
+    missing_via=1e-9,
+    extra_via=1e-11,
+    shorts=100.0,
+    opens=100.0,
+    smallest=40e-9,
+    source="estimate: one via of 10^9; per metal a tenth of the 0.1 defects per cm2 of a whole process (0.09 to 0.11 "
+    "published for N7 and N5), of at least 40 nm",
+)
+"""Assumed where nothing is known of a process."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightArray:
+    """What is exposed to defects. rows, columns: of a plane of a tile; group_rows: summed by one conversion; tiles,
+    planes: how many. via_share: cells with a via. row_pitch, column_pitch, spacing, width: of cells and lines, m."""
+
+    rows: int
+    columns: int
+    group_rows: int
+    tiles: int
+    planes: int
+    via_share: float
+    row_pitch: float
+    column_pitch: float
+    spacing: float
+    width: float
+
+    def __post_init__(self) -> None:
+        for name in ("rows", "columns", "group_rows", "tiles", "planes"):
+            if getattr(self, name) < 1:
+                raise InputError(f"weight array: {name} is {getattr(self, name)}, expected at least 1")
+        if not 0 <= self.via_share <= 1:
+            raise InputError(f"weight array: share of cells with a via is {self.via_share:g}, expected 0 to 1")
+        for name in ("row_pitch", "column_pitch", "spacing", "width"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"weight array: {name} is {getattr(self, name):g}, expected more than 0")
+
+    @property
+    def cells(self) -> int:
+        """All cells."""
+        return self.rows * self.columns * self.tiles * self.planes
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """check_columns: of each set of the residue code (0: none), `levels` levels per cell. spares: writable columns of
+    every plane of a tile."""
+
+    check_columns: int = 0
+    levels: int = 2
+    spares: int = 0
+
+    @property
+    def set_size(self) -> int:
+        """Data columns that a set of check columns guards; 0 without."""
+        return residue_code(self.check_columns, self.levels).size if self.check_columns else 0
+
+    @property
+    def overhead(self) -> float:
+        """Check columns per data column."""
+        return self.check_columns / self.set_size if self.check_columns else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class YieldEstimate:
+    """Yield by cause, and all together. expected: mean number of defects of a chip by cause."""
+
+    expected: Mapping[str, float]
+    missing_vias: float
+    bit_lines: float
+    rows: float
+    protection: Protection
+
+    @property
+    def total(self) -> float:
+        """Chips whose weights are all right."""
+        return self.missing_vias * self.bit_lines * self.rows
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "expected_defects": dict(self.expected),
+            "yield_missing_vias": self.missing_vias,
+            "yield_bit_lines": self.bit_lines,
+            "yield_rows": self.rows,
+            "yield": self.total,
+            "check_columns": self.protection.check_columns,
+            "columns_of_a_set": self.protection.set_size,
+            "check_overhead": self.protection.overhead,
+            "writable_spare_columns": self.protection.spares,
+            "not_repaired": list(NOT_REPAIRED),
+        }
+
+
+def weight_yield(array: WeightArray, rates: DefectRates, protection: Protection = Protection()) -> YieldEstimate:
+    """Yield of the weights of one chip, in closed form; defects strike independently.
+
+    Missing vias: every set of columns and group of rows survives one of them with check columns, none without.
+    Bit lines: a tile's plane survives as many as it has spares. Rows: none.
+    """
+    checks = -(-array.columns // protection.set_size) * protection.check_columns if protection.check_columns else 0
+    width = array.columns + checks
+    per_plane = array.tiles * array.planes
+    cells = array.rows * width * per_plane
+    vias = cells * array.via_share
+    # A bit line runs between its neighbours along the whole column, a signal line beside its ground line along the row.
+    column = array.rows * array.row_pitch * rates.smallest**2 / 2
+    row = width * array.column_pitch * rates.smallest**2 / 2
+    struck = 1 - math.exp(-column * (rates.shorts / array.spacing + rates.opens / array.width))
+    lost = row * (rates.shorts / array.spacing + rates.opens / array.width) * array.rows * per_plane
+    extra = cells * rates.extra_via
+    return YieldEstimate(
+        expected={
+            "missing vias": vias * rates.missing_via,
+            "bit lines": struck * width * per_plane,
+            "rows by vias too many": extra,
+            "rows by bridges and breaks": lost,
+        },
+        missing_vias=_missing(array, rates, protection, width),
+        bit_lines=math.exp(per_plane * _logarithm(more_than(protection.spares, width, struck))),
+        rows=math.exp(-lost - extra),
+        protection=protection,
+    )
+
+
+def _missing(array: WeightArray, rates: DefectRates, protection: Protection, width: int) -> float:
+    """Share of chips without an uncorrected missing via."""
+    p = rates.missing_via * array.via_share
+    if not protection.check_columns:
+        return math.exp(array.rows * width * array.tiles * array.planes * math.log1p(-p))
+    full, rest = divmod(array.rows, array.group_rows)
+    sets, left = divmod(array.columns, protection.set_size)
+    logarithm = 0.0
+    for rows, groups in ((array.group_rows, full), (rest, 1 if rest else 0)):
+        for columns, number in ((protection.set_size, sets), (left, 1 if left else 0)):
+            if rows and columns and groups and number:
+                cells = rows * (columns + protection.check_columns)
+                logarithm += groups * number * _logarithm(more_than(1, cells, p))
+    return math.exp(logarithm * array.tiles * array.planes)
+
+
+def more_than(allowed: int, number: int, probability: float) -> float:
+    """Probability that more than `allowed` of `number` independent parts are struck; small ones keep their digits."""
+    if probability <= 0 or allowed >= number:
+        return 0.0
+    if number * probability < 0.1:  # the terms beyond the first forty are below the last digit
+        return math.fsum(_binomial(k, number, probability) for k in range(allowed + 1, min(number, allowed + 40) + 1))
+    return 1 - math.fsum(_binomial(k, number, probability) for k in range(allowed + 1))
+
+
+def _logarithm(struck: float) -> float:
+    """Of the share that is not struck."""
+    return math.log1p(-struck) if struck < 1 else -math.inf
+
+
+def _binomial(k: int, number: int, probability: float) -> float:
+    logarithm = math.lgamma(number + 1) - math.lgamma(k + 1) - math.lgamma(number - k + 1)
+    return math.exp(logarithm + k * math.log(probability) + (number - k) * math.log1p(-probability))
