@@ -11,6 +11,7 @@ from pathlib import Path
 
 from interconnect.errors import InputError
 from metalrom.exporters.exporter import ToolMissing
+from ngspice_runner.backends.guard import run_guarded
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +56,20 @@ def package_version(name: str, hint: str) -> str:
 def run_program(
     command: Sequence[str | Path], folder: Path, timeout: float, environment: Mapping[str, str] | None = None
 ) -> Ran:
-    """Run a program in `folder`. timeout: s. Raises InputError if it cannot start or does not end in time."""
+    """Run a program in `folder`, which ends when this process does. timeout: s.
+
+    Raises InputError if it cannot start or does not end in time.
+    """
     name = Path(command[0]).name
     try:
-        done = subprocess.run(
+        done = run_guarded(
             [str(part) for part in command],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            folder=str(folder),
+            environment={**os.environ, **(environment or {})},
             timeout=timeout,
-            env={**os.environ, **(environment or {})},
         )
     except subprocess.TimeoutExpired:
         raise InputError(f"{name} did not end within {timeout:g} s", where=str(folder)) from None
     except OSError as error:
         raise InputError(f"{name} cannot be started ({error.strerror})") from None
-    return Ran(done.returncode, done.stdout.decode("utf-8", "replace"))
+    return Ran(*done)

@@ -20,6 +20,7 @@ from interconnect.files import open_regular
 from metalrom.layout.draw import gdstk_module
 from metalrom.layout.files import check_suffix
 from metalrom.layout.layers import Number
+from ngspice_runner.backends.guard import run_guarded
 
 MAX_BYTES = 2**31
 """A larger file is refused: flattened, it would not fit the memory of a usual machine."""
@@ -100,13 +101,12 @@ def _survives(path: Path, size: int) -> bool:
     seconds = _PROBE_SECONDS + size // _PROBE_BYTES_PER_SECOND
     limits = [_PROBE_BYTES + _PROBE_BYTES_PER_BYTE * size, seconds]
     words = [sys.executable, "-P", "-c", _PROBE, str(path.absolute()), path.suffix.lower()[1:], *map(str, limits)]
-    quiet = subprocess.DEVNULL
     alone = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # each thread takes address space
     try:
-        done = subprocess.run(words, stdin=quiet, stdout=quiet, stderr=quiet, env=alone, timeout=10 * seconds)
+        code, _ = run_guarded(words, folder=str(Path.cwd()), environment=alone, timeout=10 * seconds)
     except subprocess.TimeoutExpired:
         return False
-    return done.returncode == 0
+    return code == 0
 
 
 def open_layout(path: Path, *, foreign: bool = False) -> OpenLayout:

@@ -1,8 +1,6 @@
 """The rules of a stack as a DRC script of the KLayout program, and what a run of it reports."""
 
-import os
 import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +9,7 @@ from interconnect.errors import InputError
 from interconnect.files import atomic_write_text
 from interconnect.optional import optional_library
 from interconnect.stack import Stack
+from metalrom.exporters.executables import run_program
 from metalrom.layout.drawing_rule import DrawingRule
 from metalrom.layout.front_end import FrontEnd
 from metalrom.layout.layers import LayerMap
@@ -85,15 +84,19 @@ def run_deck(program: str, deck: Path, layout: Path) -> dict[str, int]:
     rdb = optional_library("klayout.rdb", extra="signoff", purpose="sign-off checks")
     with scratch_folder() as folder:
         report = folder / "found.lyrdb"
-        words = [program, "-b", "-r", str(deck), "-rd", f"input={layout}", "-rd", f"report={report}"]
-        alone = os.environ | {"QT_QPA_PLATFORM": "offscreen", "KLAYOUT_HOME": str(folder)}
-        try:
-            done = subprocess.run(words, capture_output=True, text=True, timeout=SECONDS, env=alone, check=False)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise InputError(f"the KLayout program did not finish ({type(error).__name__})", where=str(deck)) from None
-        if done.returncode != 0 or not report.is_file():
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise InputError(f"the KLayout program failed: {last[:200]}", where=str(deck))
+        words = [
+            program,
+            "-b",
+            "-r",
+            str(deck.resolve()),
+            "-rd",
+            f"input={layout.resolve()}",
+            "-rd",
+            f"report={report}",
+        ]
+        done = run_program(words, folder, SECONDS, {"QT_QPA_PLATFORM": "offscreen", "KLAYOUT_HOME": str(folder)})
+        if done.code != 0 or not report.is_file():
+            raise InputError(f"the KLayout program failed: {done.complaint[:200]}", where=str(deck))
         found = rdb.ReportDatabase("found")
         found.load(str(report))
         names = {c.rdb_id(): c.name() for c in found.each_category()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_text, read_text
+from metalrom.exporters.executables import run_program
 from metalrom.layout.plan import Plan
 from metalrom.signoff.lvs_layout import Band, ExtractedBand, extract_band
 from metalrom.signoff.schematic import CMOM, RPLUG, Schematic, SchematicDevice, spice_of
@@ -96,14 +96,9 @@ def _run(program: str, plane: str, drawn: Path, wanted: Path) -> NetgenReport:
         setup.write_text(_SETUP)
         pair = [f"{path.resolve()} {plane}" for path in (drawn, wanted)]
         words = [program, "-batch", "lvs", *pair, str(setup), str(report)]
-        try:
-            done = subprocess.run(words, cwd=scratch, capture_output=True, text=True, timeout=SECONDS, check=False,
-                                  stdin=subprocess.DEVNULL)  # fmt: skip
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise InputError(f"netgen did not finish ({type(error).__name__})", where=str(drawn)) from None
+        done = run_program(words, scratch, SECONDS)
         if not report.is_file():
-            last = (done.stdout.strip().splitlines() or ["no message"])[-1]
-            raise InputError(f"netgen failed: {last[:200]}", where=str(drawn))
+            raise InputError(f"netgen failed: {done.complaint[:200]}", where=str(drawn))
         return read_report(plane, read_text(report))
 
 

@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import os
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -65,6 +66,25 @@ def start_guarded(
             if attempt or not _guards or _guards[0].process.poll() is None:
                 raise
     raise AssertionError("unreachable")
+
+
+def run_guarded(
+    arguments: Sequence[str], *, folder: str, environment: Mapping[str, str], timeout: float
+) -> tuple[int, str]:
+    """(exit code, everything printed) of a program that ends when this process ends. timeout: s.
+
+    Raises OSError when it cannot be started, `subprocess.TimeoutExpired` when it does not end in time.
+    """
+    with tempfile.TemporaryFile() as output:
+        child = start_guarded(arguments, folder=folder, environment=environment, output=output.fileno())
+        try:
+            code = child.wait(timeout)
+        except BaseException:
+            child.kill()
+            child.wait()
+            raise
+        output.seek(0)
+        return code, output.read().decode("utf-8", "replace")
 
 
 def _group() -> int:

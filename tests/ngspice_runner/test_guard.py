@@ -62,6 +62,29 @@ def test_no_engine_outlives_its_parent(which: signal.Signals) -> None:
     assert not any(map(alive, engines))
 
 
+def test_any_other_program_dies_with_its_parent_too_and_says_what_it_printed() -> None:
+    code, text = guard.run_guarded(
+        ["/bin/sh", "-c", "echo out; echo bad >&2; exit 3"], folder="/", environment={}, timeout=9
+    )
+    assert (code, text) == (3, "out\nbad\n")
+    with pytest.raises(subprocess.TimeoutExpired):
+        guard.run_guarded(["/bin/sleep", "60"], folder="/", environment={}, timeout=0.1)
+    call = "guard.run_guarded(['/bin/sleep', '60'], folder='/', environment={}, timeout=50)"
+    parent = subprocess.Popen([sys.executable, "-c", f"from ngspice_runner.backends import guard; {call}"], cwd=ROOT)
+    deadline = time.monotonic() + 30
+    found: list[int] = []
+    while not found and time.monotonic() < deadline:
+        time.sleep(0.02)
+        found = [pid for pid, name in children(parent.pid).items() if name == "sleep"]
+    parent.kill()
+    parent.wait(10)
+    deadline = time.monotonic() + 2
+    while any(map(alive, found)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert found
+    assert not any(map(alive, found))
+
+
 def test_a_guard_that_was_killed_is_replaced() -> None:
     job = Job("t\nV1 a 0 1\nR1 a 0 1\n.op\n.end\n", ("v(a)",))
     assert run(job).ok
