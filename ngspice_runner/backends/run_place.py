@@ -68,6 +68,7 @@ def run_place(confinement: Confinement | None) -> Iterator[RunPlace]:
             place.end()
             place = None
     if place is None:
+        _end_lost()
         place = RunPlace(confinement)
     try:
         yield place
@@ -77,6 +78,20 @@ def run_place(confinement: Confinement | None) -> Iterator[RunPlace]:
                 _idle.setdefault(confinement, []).append(place)
         else:
             place.end()
+
+
+def _end_lost() -> None:
+    """End the idle places whose folders are gone, as those of an earlier temporary folder are."""
+    lost: list[RunPlace] = []
+    with _lock:
+        for confinement, places in list(_idle.items()):
+            here = [place for place in places if Path(place.folder).is_dir()]
+            lost += [place for place in places if place not in here]
+            _idle[confinement] = here
+            if not here:
+                del _idle[confinement]
+    for place in lost:
+        place.end()
 
 
 def _forget() -> None:

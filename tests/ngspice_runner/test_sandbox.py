@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -178,3 +181,16 @@ def test_an_engine_killed_from_outside_is_run_once_more() -> None:
     assert result.provenance is not None
     assert "run again: the engine was ended from outside (SIGKILL)" in result.provenance.notes
     assert run(JOB, backend=Kills(2)).verdict is Verdict.KILLED
+
+
+def test_another_temporary_folder_leaves_no_threads_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = Job("t\nV1 a 0 1\nR1 a 0 1\n.op\n.end\n", ("v(a)",))
+    threads = []
+    for name in "abcd":
+        folder = tmp_path / name
+        folder.mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(folder))
+        assert run(job).ok
+        threads.append(threading.active_count())
+        shutil.rmtree(folder)
+    assert max(threads[1:]) <= threads[1]
