@@ -121,8 +121,9 @@ def rows(kits: list[str], cells: list[str], readouts: list[str], out: Path) -> I
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    for name, every in (("kits", tuple(KITS)), ("cells", CELLS), ("readouts", ("ideal",))):
-        parser.add_argument(f"--{name}", default=",".join(every))
+    parser.add_argument("--kits", default=",".join(KITS))
+    parser.add_argument("--cells", default=",".join(CELLS))
+    parser.add_argument("--readouts", default="ideal")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     np.save(given.out / "weights.npy", np.random.default_rng(1).standard_normal((16, 2)))
