@@ -59,9 +59,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     reason = config.stash[_REASON]
-    long, engine = _listed("long.txt"), _listed("ngspice.txt")
+    long, engine, slow = _listed("long.txt"), _listed("ngspice.txt"), _listed("slow.txt")
     for item in items:
         names = {item.nodeid.partition("[")[0], item.nodeid.partition("::")[0]}
+        if (names | {item.nodeid}) & slow:
+            item.add_marker(pytest.mark.slow)
         if names & long:
             item.add_marker(pytest.mark.long)
         if names & engine or _runs_engine(item):
