@@ -33,7 +33,6 @@ def sign_off_page(result: SignOffResult, name: str) -> str:
         rows=sign_off_rows(result),
         picture=Markup(plane_top_view(plan, result.shapes)),  # noqa: S704 - written by this package, escaped
         assumptions=sign_off_assumptions(result),
-        times=tuple(result.seconds.items()),
     )  # fmt: skip
 
 
