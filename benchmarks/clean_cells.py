@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import interconnect
 from interconnect.errors import InputError
 from interconnect.formatting import amount
+from interconnect.stackfile import load_stack
 from metalrom.api import load
 from metalrom.formatting import probability
 from metalrom.pipeline import run_pipeline
@@ -59,6 +60,7 @@ def configuration(kit: str, stack: str, cell: str, readout: str) -> dict[str, ob
     """The configuration of a run as plain values."""
     row, column = KITS[kit]
     current = cell == "res_via"
+    assumed = current or load_stack(stack).spread is None
     return {
         "name": f"{kit}_{cell}",
         "technology": {"stack": stack, "devices": kit},
@@ -69,7 +71,7 @@ def configuration(kit: str, stack: str, cell: str, readout: str) -> dict[str, ob
         "conditions": {"corners": ["tt"]},
         "readout": {"kind": readout, **({"double_sampling": not current} if readout == "ideal" else {})},
         "characterization": {"patterns": 2, "samples": 30, "max_levels": 5},
-        **({"variation": {"cell_sigma": "2.5%", "source": "assumed in this table"}} if current else {}),
+        **({"variation": {"cell_sigma": "2.5%", "source": "assumed in this table"}} if assumed else {}),
     }
 
 
