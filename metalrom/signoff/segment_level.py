@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from characterization.column_testbench import ColumnTestbench
 from characterization.testbench import Testbench
 from interconnect.errors import InputError
+from metalrom.signoff.level import DrawnLevel
 from netlists.readout.segment_bench import SegmentCircuitry, circuitry, segment_deck
 from netlists.readout.segment_devices import SegmentNetlist
 from ngspice_runner.waveforms import value_at
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentLevel:
-    """Levels of the bus at the decision, V, after a bit line's step of half of the counts. step: of the last count."""
-
-    count: int
-    configured: float
-    drawn: float
-    step: float
-
-    @property
-    def lsb(self) -> float:
-        """Difference of the levels in steps per count."""
-        return (self.drawn - self.configured) / self.step
-
-
-def segment_level(setup: Testbench, netlist: SegmentNetlist, drawn: SegmentCircuitry) -> SegmentLevel:
-    """Simulate the same read through the configured and the drawn segment, at the nominal condition.
+def segment_level(setup: Testbench, netlist: SegmentNetlist, drawn: SegmentCircuitry) -> DrawnLevel:
+    """The bus at the decision, V, through the configured and the drawn segment, at the nominal condition.
 
     Raises InputError where the line does not follow the bit line: the configured readout itself does not work.
     """
@@ -56,4 +40,4 @@ def segment_level(setup: Testbench, netlist: SegmentNetlist, drawn: SegmentCircu
             where="readout.segment",
             hint="levels of reset and parking that suit the transistors",
         )
-    return SegmentLevel(count, levels[0], levels[1], step)
+    return DrawnLevel(count, levels[0], levels[1], step)

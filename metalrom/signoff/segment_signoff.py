@@ -24,8 +24,9 @@ from metalrom.layout.segment_tile import segment_places, segment_site, tile_with
 from metalrom.run.characterize import group_rows
 from metalrom.signoff.drc import DrcReport, check_with_klayout, open_in_klayout
 from metalrom.signoff.drc_deck import find_program, run_deck, write_deck
+from metalrom.signoff.level import DrawnLevel
 from metalrom.signoff.segment_extract import extract_circuit
-from metalrom.signoff.segment_level import SegmentLevel, segment_level
+from metalrom.signoff.segment_level import segment_level
 from metalrom.signoff.segment_lvs import SegmentLvsReport, compare_segments, extract_segments
 from metalrom.signoff.segment_schematic import rows_schematic
 from netlists.devices.area import DrawnTransistor
@@ -61,7 +62,7 @@ class SegmentSignOff:
     deck: dict[str, int] | None
     lvs: SegmentLvsReport
     circuit: SegmentCircuitry
-    level: SegmentLevel | None
+    level: DrawnLevel | None
     parts: tuple[PartArea, ...]
     estimated: float | None
     front: FrontEnd

@@ -28,6 +28,7 @@ from metalrom.run.characterize import group_rows
 from metalrom.signoff.drawn_cell import DrawnCell, drawn_cell
 from metalrom.signoff.drc import DrcReport, check_with_klayout, open_in_klayout
 from metalrom.signoff.drc_deck import find_program, run_deck, write_deck
+from metalrom.signoff.level import DrawnLevel
 from metalrom.signoff.lvs import LvsReport, compare_planes
 from metalrom.signoff.netgen import MOST_DEVICES, NOT_HERE, NetgenReport, compare_with_netgen, find_netgen
 from metalrom.signoff.segment_signoff import SegmentSignOff, sign_off_segments
@@ -41,20 +42,11 @@ LEVEL_BOUND = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class LevelDifference:
-    """One read simulated twice: all rows active, half of the counts. levels, step: V or A."""
+class LevelDifference(DrawnLevel):
+    """One read of a column of a plane: all rows active."""
 
     plane: str
     rows: int
-    count: int
-    configured: float
-    drawn: float
-    step: float
-
-    @property
-    def lsb(self) -> float:
-        """Difference of the levels in steps per count."""
-        return (self.drawn - self.configured) / self.step
 
 
 @dataclass(frozen=True)
@@ -235,5 +227,5 @@ def _levels(design: Design, cells: list[tuple[str, DrawnCell]]) -> tuple[LevelDi
             bench = ColumnTestbench(replace(setup, model=model, stacked=(), plane_labels=()))
             found.append(float(bench.levels(f"sign-off {name}", [bench.deck(condition, stimulus)])[0]))
         step = float(np.abs(found[0] - found[2]))
-        out.append(LevelDifference(name, setup.rows, count, found[0], found[1], step))
+        out.append(LevelDifference(count, found[0], found[1], step, plane=name, rows=setup.rows))
     return tuple(out)
