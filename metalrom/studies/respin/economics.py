@@ -21,7 +21,7 @@ from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
 from metalrom.macro.quantity import Span
 from metalrom.studies.respin.masks import DATA, NODE_RATIO, MaskBill
-from metalrom.studies.systems.description import SourcedNumber, _Frozen
+from metalrom.studies.systems.description import Frozen, SourcedNumber
 
 WAFER_RADIUS, WAFER_EDGE = 150.0, 3.0
 """mm."""
@@ -30,14 +30,14 @@ DAYS = 365.25
 JOULES_PER_KWH = 3.6e6
 
 
-class WaferPrice(_Frozen):
+class WaferPrice(Frozen):
     """Price of a processed 300 mm wafer at a node, nm."""
 
     node: float
     price: SourcedNumber
 
 
-class EconomicInputs(_Frozen):
+class EconomicInputs(Frozen):
     """Everything but masks that money and time follow from; see data/economics.yaml."""
 
     wafers: tuple[WaferPrice, ...]

@@ -23,7 +23,7 @@ from interconnect.suggestion import suggest
 from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
 from metalrom.macro.quantity import Span
-from metalrom.studies.systems.description import SourcedNumber, _Frozen
+from metalrom.studies.systems.description import Frozen, SourcedNumber
 
 DATA = Path(__file__).parent / "data"
 
@@ -31,7 +31,7 @@ NODE_RATIO = 1.5
 """Largest ratio of a node to the nearest one whose prices are known."""
 
 
-class MaskSet(_Frozen):
+class MaskSet(Frozen):
     """A node (nm) and what its mask set costs. masks: of the set, `euv_masks` of them EUV at `euv_price` DUV prices."""
 
     node: float = Field(gt=0)
@@ -61,7 +61,7 @@ class MaskSet(_Frozen):
         return Span(fact.low, fact.mid, fact.high) * (1 / shares)
 
 
-class PublishedCase(_Frozen):
+class PublishedCase(Frozen):
     """A published hard-wired chip: its node, chips, and masks of each layer that holds weights."""
 
     name: str
@@ -139,15 +139,15 @@ def _cases() -> tuple[PublishedCase, ...]:
     return _read("cases.yaml", _PublishedCases).cases
 
 
-class _MaskSets(_Frozen):
+class _MaskSets(Frozen):
     sets: tuple[MaskSet, ...]
 
 
-class _PublishedCases(_Frozen):
+class _PublishedCases(Frozen):
     cases: tuple[PublishedCase, ...]
 
 
-Document = TypeVar("Document", bound=_Frozen)
+Document = TypeVar("Document", bound=Frozen)
 
 
 def _read(name: str, kind: type[Document]) -> Document:

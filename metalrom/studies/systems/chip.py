@@ -5,7 +5,6 @@ Nothing is filled in: what a source does not tell is absent, and a table shows a
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +14,7 @@ from interconnect.errors import InputError
 from interconnect.registry import Registry
 from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
-from metalrom.studies.systems.description import DATA, SourcedNumber, _Frozen
+from metalrom.studies.systems.description import Frozen, SourcedNumber, shipped
 
 Evidence = Literal["product", "fabricated", "post-layout", "synthesis", "simulation", "estimate"]
 """What the figures rest on, from silicon down to a calculation."""
@@ -24,7 +23,7 @@ Scope = Literal["macro", "chip", "unknown"]
 """What `density` counts the area of: a macro with its periphery, or the whole chip with buffers and caches."""
 
 
-class StatedModel(_Frozen):
+class StatedModel(Frozen):
     """The network that rates and energies are stated for. active: weights that a token uses, `bits` of each."""
 
     name: str
@@ -32,7 +31,7 @@ class StatedModel(_Frozen):
     bits: SourcedNumber
 
 
-class ChipSystem(_Frozen):
+class ChipSystem(Frozen):
     """What is stated of a system.
 
     evidence: see `Evidence`. node: nm. weight_bits: bits of a weight in the unit of the densities; ternary_bits: those
@@ -104,8 +103,6 @@ def read_chip(path: Path) -> ChipSystem:
 CHIPS: Registry[ChipSystem] = Registry(
     "chip",
     group="metalrom.chips",
-    built_in={
-        path.stem.partition("_")[2]: partial(read_chip, path) for path in sorted((DATA / "chips").glob("*.yaml"))
-    },
+    built_in=shipped(read_chip, "chips"),
 )
 """Every `<position>_<name>.yaml` of `data/chips`, and what plugins and packages add."""

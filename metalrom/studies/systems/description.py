@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -18,16 +18,17 @@ SourceStatus = Literal["published", "derived", "measured", "estimate", "user"]
 """`derived`: follows from published numbers by the arithmetic that its source tells."""
 
 DATA = Path(__file__).parent / "data"
+T = TypeVar("T")
 
 Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class _Frozen(BaseModel):
+class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class SourcedNumber(_Frozen):
+class SourcedNumber(Frozen):
     """A number with its range, in `unit`. `value` alone stands for a number without range."""
 
     low: Number
@@ -60,7 +61,7 @@ def absent(unit: str) -> SourcedNumber:
     return SourcedNumber(low=0, mid=0, high=0, unit=unit, status="derived", source="the system has none")
 
 
-class CimSystem(_Frozen):
+class CimSystem(Frozen):
     """A compute-in-memory system.
 
     memory: whether the weights can be loaded again (sram) or are fixed (rom). node: nm. density: stored bits of the
@@ -107,7 +108,7 @@ _UNITS = {
 }
 
 
-class BufferRow(_Frozen):
+class BufferRow(Frozen):
     """Read energy of an SRAM buffer of `kilobytes`, pJ/bit: 22 nm low-power and high-performance, 32 nm low-power."""
 
     kilobytes: Positive
@@ -116,7 +117,7 @@ class BufferRow(_Frozen):
     low_power_32: Positive
 
 
-class Assumptions(_Frozen):
+class Assumptions(Frozen):
     """What all systems share: energies pJ/bit and pJ/MAC, the share of area that ROM systems leave to SRAM-CiM.
 
     dram_bandwidth: GB/s. array_write: of a bit that is loaded into an SRAM-CiM array. sram_rate: of SRAM-CiM at 8 bits,
@@ -156,12 +157,15 @@ def read_system(path: Path) -> CimSystem:
     return validate(CimSystem, data, where=str(path))
 
 
+def shipped(read: Callable[[Path], T], folder: str) -> dict[str, Callable[[], T]]:
+    """What reads every `<position>_<name>.yaml` of a folder of `data`, by name, in the order of the positions."""
+    return {path.stem.partition("_")[2]: partial(read, path) for path in sorted((DATA / folder).glob("*.yaml"))}
+
+
 SYSTEMS: Registry[CimSystem] = Registry(
     "system",
     group="metalrom.systems",
-    built_in={
-        path.stem.partition("_")[2]: partial(read_system, path) for path in sorted((DATA / "literature").glob("*.yaml"))
-    },
+    built_in=shipped(read_system, "literature"),
 )
 """Systems of the literature: every `<position>_<name>.yaml` of `data/literature`, and what plugins and packages add."""
 

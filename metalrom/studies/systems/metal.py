@@ -21,7 +21,7 @@ from metalrom.macro.merit import OPERATIONS_PER_MAC
 from metalrom.macro.quantity import Span
 from metalrom.macro.scaling import metal_and_silicon, tile_at_node
 from metalrom.run.folder import open_run
-from metalrom.studies.systems.description import DATA, SourcedNumber, SourceStatus, _Frozen
+from metalrom.studies.systems.description import DATA, Frozen, SourcedNumber, SourceStatus
 from metalrom.studies.systems.merit import normalised_to_one_bit
 from netlists.devices.area import area_at_node
 from netlists.mapping import MacroShape
@@ -33,7 +33,7 @@ TERNARY_SOURCE = "examples/minilm_trits.yaml with `weights.bits: ternary`"
 ORIGIN = "simulated and estimated by metalrom, not silicon"
 
 
-class MetalMacro(_Frozen):
+class MetalMacro(Frozen):
     """One tile of a characterized macro.
 
     group_rows: rows that a conversion sums. metal_area, silicon_area: of a tile, mm2, as drawn; the silicon lies under
