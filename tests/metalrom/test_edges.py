@@ -143,8 +143,11 @@ def test_plugins_that_fail_when_they_are_used(
     path.write_text(LATE.format(statement=statement).replace('name="late"', f'name="{path.stem}"'))
     load_named([str(path)])
     command = console.guarded(lambda: list(EXPORTERS[path.stem].write(None, tmp_path)))  # type: ignore[arg-type]
-    with pytest.raises(SystemExit) as stopped, console.shielded_output():
-        command()
+    try:
+        with pytest.raises(SystemExit) as stopped, console.shielded_output():
+            command()
+    finally:
+        EXPORTERS.unregister(path.stem)
     out, err = capfd.readouterr()
     assert stopped.value.code == code
     assert out == ""
