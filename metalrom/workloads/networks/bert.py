@@ -14,7 +14,10 @@ from interconnect.errors import InputError
 from interconnect.files import read_bytes
 from metalrom.workloads.networks.linear import Float32, LinearLayer, Operator, float_operator
 from metalrom.workloads.networks.packing import attend, pack
-from netlists.weights import load_tensor
+from netlists.weights import load_blocks, load_tensor, tensor_names
+
+SECOND_PLANE = "_plane2"
+"""Behind the name of a ternary matrix: what its first plane leaves over."""
 
 NORM_FLOOR = 1e-12
 """Least length of a pooled vector that is divided by (torch.nn.functional.normalize's own)."""
@@ -110,17 +113,29 @@ def gelu(x: Float32) -> Float32:
     return out
 
 
-def load_bert(weights: Path, config: Path) -> Bert:
-    """A checkpoint in safetensors with its config.json. Raises InputError if either cannot be read or does not fit."""
+def load_bert(weights: Path, config: Path, *, ternary: Path | None = None) -> Bert:
+    """A checkpoint in safetensors with its config.json.
+
+    ternary: safetensors file of the format `bitnet` whose tensors stand in place of those of the same name; a second
+    plane of digits is a tensor `NAME_plane2`. Its layers have their digits as blocks.
+    Raises InputError if a file cannot be read or does not fit.
+    """
     sizes = _sizes(config)
     names = iter(range(6 * sizes.blocks))
+    packed = set(tensor_names(ternary)) if ternary is not None else set()
 
     def tensor(name: str) -> Float32:
-        return load_tensor(weights, name).astype(np.float32)
+        return load_tensor(ternary if ternary is not None and name in packed else weights, name).astype(np.float32)
 
     def linear(name: str) -> LinearLayer:
-        matrix = np.ascontiguousarray(tensor(f"{name}.weight").T)
-        return LinearLayer(name, next(names), matrix, tensor(f"{name}.bias"))
+        stored, bias = f"{name}.weight", tensor(f"{name}.bias")
+        if ternary is None or stored not in packed:
+            return LinearLayer(name, next(names), np.ascontiguousarray(tensor(stored).T), bias)
+        planes = [load_blocks(ternary, n) for n in (stored, stored + SECOND_PLANE) if n in packed]
+        matrix = sum((plane.dequantized() for plane in planes[1:]), planes[0].dequantized())
+        if matrix.shape != load_tensor(weights, stored).T.shape:
+            raise InputError(f"tensor {stored} has another shape than in {weights}", where=str(ternary))
+        return LinearLayer(name, next(names), matrix, bias, planes[0], tuple(planes[1:]))
 
     def norm(name: str) -> LayerNorm:
         return LayerNorm(tensor(f"{name}.weight"), tensor(f"{name}.bias"))

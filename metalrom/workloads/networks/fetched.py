@@ -8,6 +8,7 @@ from metalrom.workloads.networks.llama import Llama, load_llama
 from metalrom.workloads.networks.tokenizer import Tokenizer, gguf_tokenizer, load_word_pieces
 from netlists.weights import GgufFile
 
+TERNARY_FILE = "model.safetensors"
 SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
@@ -19,6 +20,16 @@ def minilm() -> tuple[Bert, Tokenizer]:
     weights, config, vocabulary = (asset_path("minilm", n) for n in ("model.safetensors", "config.json", "vocab.txt"))
     tokenizer = load_word_pieces(vocabulary)  # first: it is quick, and says what is missing
     return load_bert(weights, config), tokenizer
+
+
+def ternary_minilm(folder: Path) -> tuple[Bert, Tokenizer]:
+    """all-MiniLM-L6-v2 with the ternary encoder of a folder that `metalrom distill` wrote; its embeddings stay float.
+
+    Raises InputError as `minilm`, and for a folder without such a network.
+    """
+    weights, config, vocabulary = (asset_path("minilm", n) for n in ("model.safetensors", "config.json", "vocab.txt"))
+    tokenizer = load_word_pieces(vocabulary)
+    return load_bert(weights, config, ternary=folder / TERNARY_FILE), tokenizer
 
 
 def smollm2(*, blocks: bool = False) -> tuple[Llama, Tokenizer]:

@@ -15,7 +15,8 @@ Float32 = NDArray[np.float32]
 class LinearLayer:
     """y = x @ weight + bias. weight: shape (inputs, outputs); bias: (outputs,) or None. index: place in the network.
 
-    blocks: the integers, scales and offsets that a file holds the same weights as, if it does and they were asked for.
+    blocks: the integers, scales and offsets that a file holds the same weights as, if it does and they were asked for;
+    further: of more planes, whose products are added.
     """
 
     name: str
@@ -23,6 +24,7 @@ class LinearLayer:
     weight: Float32
     bias: Float32 | None = None
     blocks: BlockWeights | None = None
+    further: tuple[BlockWeights, ...] = ()
 
     @property
     def inputs(self) -> int:

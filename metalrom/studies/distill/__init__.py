@@ -1,0 +1,1 @@
+"""Distillation: a network of ternary weights learns the hidden states of the float network that it replaces."""

@@ -1,0 +1,203 @@
+"""The loop: batches, loss, AdamW with a cosine schedule, figures while it runs, and a state from which it goes on."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from interconnect.errors import InputError
+from interconnect.files import atomic_write_bytes, atomic_write_text, read_text
+from interconnect.optional import optional_library
+from metalrom.studies.accuracy import SentenceSimilarity
+from metalrom.studies.accuracy.datasets import TASKS, judgements
+from metalrom.studies.distill.student import Encoded, Encoder, embed, parameters_of, torch_library
+from metalrom.studies.distill.texts import Batch, Corpus, batches, load_corpus, packed
+from metalrom.workloads.networks.bert import Bert
+from metalrom.workloads.networks.tokenizer import Tokenizer
+
+STATE, TENSORS = "state.json", "state.safetensors"
+EMBEDDING_WEIGHT = 2.0
+"""Of the cosine and of the similarity term, beside the hidden states' relative squared error."""
+BETAS = (0.9, 0.98)
+WARM_UP = 30
+LAST_RATE = 0.02
+LONGEST_STEP = 1.0
+"""Norm to which gradients are clipped."""
+
+Tell = Callable[["Progress"], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """planes: ternary planes of every weight; tokens: to train on; batch: places of a batch; rate: learning rate.
+
+    noise: relative standard deviation of every linear layer's outputs, empty without a macro.
+    """
+
+    planes: int = 1
+    tokens: int = 2_500_000
+    seed: int = 0
+    batch: int = 2048
+    rate: float = 4e-4
+    noise: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.planes not in (1, 2):
+            raise InputError(f"{self.planes} planes of digits", where="--planes", hint="1 or 2")
+        if self.tokens < self.batch:
+            raise InputError(f"{self.tokens} tokens are less than a batch", where="--tokens", hint=f"{self.batch}")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """step: taken; tokens: seen, without padding; seconds: of CPU time; loss: of the last batch.
+
+    figures: held-out cosine and task scores where they were measured at this step.
+    """
+
+    step: int
+    tokens: int
+    cpu_seconds: float
+    loss: float
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+class Judge:
+    """Figures of an encoder: mean cosine to the float network on held-out texts, and the scores of the word tasks."""
+
+    def __init__(self, model: Bert, tokenizer: Tokenizer, corpus: Corpus) -> None:
+        self._similarity = SentenceSimilarity(model, tokenizer, judgements(TASKS))
+        self._sequences = [tokenizer.encode(text, most=128) for text in (*corpus.held, *self._similarity.texts)]
+        self._held = len(corpus.held)
+        teacher = Encoder(model, 0)
+        parameters = parameters_of(model)
+        self._reference = self._embedded(lambda batch: teacher(parameters, batch))
+
+    def __call__(self, run: Callable[[Batch], Encoded]) -> dict[str, float]:
+        """Figures by name; of the held-out cosine also the standard error over texts."""
+        found = self._embedded(run)
+        cosine = np.einsum("ij,ij->i", found[: self._held], self._reference[: self._held])
+        error = float(cosine.std(ddof=1) / math.sqrt(self._held))
+        scores = self._similarity.figures(found[self._held :], self._reference[self._held :])
+        return {"held_cosine": float(cosine.mean()), "held_cosine_standard_error": error, **scores}
+
+    def _embedded(self, run: Callable[[Batch], Encoded]) -> Any:
+        return embed(run, self._sequences, packed)
+
+
+def distilled(
+    model: Bert, tokenizer: Tokenizer, recipe: Recipe, folder: Path, *, tell: Tell, looks: int = 10
+) -> dict[str, Any]:
+    """Train a ternary student of `model`; returns its tensors by name.
+
+    folder: keeps the state after every look (`looks` of them, evenly spaced), from which the same recipe goes on.
+    Raises InputError for a folder that holds the state of another recipe, MissingLibrary without torch.
+    """
+    torch = torch_library()
+    corpus = load_corpus()
+    judge = Judge(model, tokenizer, corpus)
+    frozen = parameters_of(model)
+    teacher, student = Encoder(model, 0), Encoder(model, recipe.planes, recipe.noise)
+    with torch.no_grad():
+        teacher_weights = teacher.weights(frozen)
+    parameters = {name: value.clone().requires_grad_() for name, value in frozen.items()}
+    optimizer = torch.optim.AdamW(parameters.values(), lr=recipe.rate, betas=BETAS, weight_decay=0, fused=True)
+    done, spent = _resume(folder, recipe, parameters, optimizer)
+    tokens, started = done.tokens, time.process_time() - spent
+    torch.manual_seed(recipe.seed * 1_000_003 + done.step)
+    stream = batches(corpus, tokenizer, seed=recipe.seed, tokens=recipe.batch)
+    for _ in range(done.step):
+        next(stream)
+    step, loss, next_look = done.step, math.nan, (tokens * looks // recipe.tokens + 1) * recipe.tokens / looks
+
+    def look() -> None:
+        with torch.no_grad():
+            held = student.weights(parameters)
+        quiet = Encoder(model, recipe.planes)
+        figures = judge(lambda batch: quiet(parameters, batch, held))
+        now = Progress(step, tokens, time.process_time() - started, loss, figures)
+        _keep(folder, recipe, now, parameters, optimizer)
+        tell(now)
+
+    if not done.step:
+        look()
+    while tokens < recipe.tokens:
+        batch = next(stream)
+        with torch.no_grad():
+            wanted = teacher(frozen, batch, teacher_weights)
+        found = student(parameters, batch)
+        total = _loss(torch, batch, found, wanted)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(parameters.values(), LONGEST_STEP)
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.rate * _schedule(step, tokens / recipe.tokens)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        step, tokens, loss = step + 1, tokens + batch.tokens, float(total.detach())
+        if tokens >= min(next_look, recipe.tokens):
+            next_look += recipe.tokens / looks
+            look()
+        else:
+            tell(Progress(step, tokens, time.process_time() - started, loss))
+    return {name: value.detach() for name, value in parameters.items()}
+
+
+def _loss(torch: Any, batch: Batch, found: Encoded, wanted: Encoded) -> Any:
+    """Relative squared error of every block's hidden states, and what the embeddings and their similarities miss."""
+    here = (torch.arange(batch.ids.shape[1])[None, :] < torch.from_numpy(batch.lengths)[:, None])[..., None]
+    hidden = sum(
+        (((x.float() - y.float()) ** 2) * here).sum() / ((y.float() ** 2) * here).sum()
+        for x, y in zip(found.hidden, wanted.hidden, strict=True)
+    ) / len(wanted.hidden)
+    mine, other = found.embedding.float(), wanted.embedding.float()
+    cosine = (1 - (mine * other).sum(-1)).mean()
+    similarity = ((mine @ mine.T - other @ other.T) ** 2).mean()
+    return hidden + EMBEDDING_WEIGHT * (cosine + similarity)
+
+
+def _schedule(step: int, share: float) -> float:
+    cosine = 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+    return min(1.0, (step + 1) / WARM_UP) * (LAST_RATE + (1 - LAST_RATE) * cosine)
+
+
+def _keep(folder: Path, recipe: Recipe, now: Progress, parameters: Mapping[str, Any], optimizer: Any) -> None:
+    """Tensors first, then the state that names their step: one without the other is seen."""
+    safetensors = optional_library("safetensors.torch", extra="networks", purpose="states of a training run")
+    tensors = {name: value.detach().contiguous() for name, value in parameters.items()}
+    for name, value in parameters.items():
+        for part in ("exp_avg", "exp_avg_sq"):
+            if part in optimizer.state[value]:
+                tensors[f"{part}:{name}"] = optimizer.state[value][part]
+    atomic_write_bytes(folder / TENSORS, safetensors.save(tensors, {"step": str(now.step)}))
+    atomic_write_text(folder / STATE, json.dumps({"recipe": asdict(recipe), "progress": asdict(now)}, indent=1) + "\n")
+
+
+def _resume(folder: Path, recipe: Recipe, parameters: Mapping[str, Any], optimizer: Any) -> tuple[Progress, float]:
+    """Progress of an earlier call and its CPU seconds; the parameters and moments take its values."""
+    torch = torch_library()
+    if not (folder / STATE).exists():
+        return Progress(0, 0, 0.0, math.nan), 0.0
+    state = json.loads(read_text(folder / STATE))
+    if state["recipe"] != json.loads(json.dumps(asdict(recipe))):
+        raise InputError("holds the state of another recipe", where=str(folder), hint="take another folder")
+    done = Progress(**state["progress"])
+    safe = optional_library("safetensors", extra="networks", purpose="states of a training run")
+    with safe.safe_open(str(folder / TENSORS), "pt") as file:
+        if file.metadata() != {"step": str(done.step)}:
+            raise InputError("its two files are of different steps", where=str(folder), hint="take another folder")
+        with torch.no_grad():
+            for name, value in parameters.items():
+                value.copy_(file.get_tensor(name))
+                if done.step:
+                    optimizer.state[value] = {
+                        "step": torch.tensor(float(done.step)),
+                        **{part: file.get_tensor(f"{part}:{name}") for part in ("exp_avg", "exp_avg_sq")},
+                    }
+    return done, done.cpu_seconds
