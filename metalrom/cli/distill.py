@@ -5,6 +5,7 @@ The command line takes it over with `add_distill_command`; it imports what it ne
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,6 +37,11 @@ def distill_network(
     macro: Annotated[
         str | None, typer.Option(metavar="OUT", help="train under the errors of this macro, as `evaluate --macro`")
     ] = None,
+    rate: Annotated[float, typer.Option(min=0, help="learning rate at its highest")] = 4e-4,
+    start: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="go on from the weights of an earlier run, with a new schedule"),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Distil MiniLM's encoder into ternary weights (texts: `metalrom fetch minilm wordsim wordnet news`).
@@ -46,15 +52,16 @@ def distill_network(
     from metalrom.studies.distill.figures import final_figures, noise_of
     from metalrom.studies.distill.package import write_network
     from metalrom.studies.distill.student import torch_library
-    from metalrom.studies.distill.train import Recipe, distilled
+    from metalrom.studies.distill.texts import load_corpus
+    from metalrom.studies.distill.train import Judge, Recipe, distilled, state_digest
     from metalrom.workloads.networks.fetched import minilm
 
-    recipe = Recipe(planes, tokens, seed)
+    recipe = Recipe(planes, tokens, seed, rate=rate, start="" if start is None else state_digest(start))
     torch = torch_library()
     torch.set_num_threads(threads)
     model, tokenizer = minilm()
     if macro is not None:
-        recipe = Recipe(planes, tokens, seed, noise=noise_of(model, tokenizer, macro))
+        recipe = replace(recipe, noise=noise_of(model, tokenizer, macro))
     ensure_output_folder(output)
     with (
         guard(resume="the same command goes on from its last state, one tenth of the tokens back at most"),
@@ -66,7 +73,9 @@ def distill_network(
             if now.figures:
                 say(_line(now))
 
-        parameters = distilled(model, tokenizer, recipe, output, tell=tell)
+        corpus = load_corpus()
+        judge = Judge(model, tokenizer, corpus)
+        parameters = distilled(model, tokenizer, recipe, output, corpus=corpus, judge=judge, tell=tell, start=start)
         write_network(output, model, parameters, recipe, {})
         figures = final_figures(model, tokenizer, output)
     write_network(output, model, parameters, recipe, figures)

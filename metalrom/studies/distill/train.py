@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import time
@@ -13,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from interconnect.errors import InputError
-from interconnect.files import atomic_write_bytes, atomic_write_text, read_text
+from interconnect.files import atomic_write_bytes, atomic_write_text, open_regular, read_text
 from interconnect.optional import optional_library
 from metalrom.studies.accuracy import SentenceSimilarity
 from metalrom.studies.accuracy.datasets import TASKS, judgements
 from metalrom.studies.distill.student import Encoded, Encoder, embed, parameters_of, torch_library
-from metalrom.studies.distill.texts import Batch, Corpus, batches, load_corpus, packed
+from metalrom.studies.distill.texts import Batch, Corpus, batches, packed
 from metalrom.workloads.networks.bert import Bert
-from metalrom.workloads.networks.tokenizer import Tokenizer
+from metalrom.workloads.networks.tokenizer import Encoder as TextEncoder
 
 STATE, TENSORS = "state.json", "state.safetensors"
 EMBEDDING_WEIGHT = 2.0
@@ -32,13 +33,15 @@ LONGEST_STEP = 1.0
 """Norm to which gradients are clipped."""
 
 Tell = Callable[["Progress"], None]
+Run = Callable[[Batch], Encoded]
 
 
 @dataclass(frozen=True)
 class Recipe:
     """planes: ternary planes of every weight; tokens: to train on; batch: places of a batch; rate: learning rate.
 
-    noise: relative standard deviation of every linear layer's outputs, empty without a macro.
+    noise: relative standard deviation of every linear layer's outputs, empty without a macro. start: SHA-256 of the
+    state of an earlier run whose weights are the first ones; empty: the float network's.
     """
 
     planes: int = 1
@@ -47,6 +50,7 @@ class Recipe:
     batch: int = 2048
     rate: float = 4e-4
     noise: Mapping[str, float] = field(default_factory=dict)
+    start: str = ""
 
     def __post_init__(self) -> None:
         if self.planes not in (1, 2):
@@ -72,15 +76,15 @@ class Progress:
 class Judge:
     """Figures of an encoder: mean cosine to the float network on held-out texts, and the scores of the word tasks."""
 
-    def __init__(self, model: Bert, tokenizer: Tokenizer, corpus: Corpus) -> None:
-        self._similarity = SentenceSimilarity(model, tokenizer, judgements(TASKS))
-        self._sequences = [tokenizer.encode(text, most=128) for text in (*corpus.held, *self._similarity.texts)]
+    def __init__(self, model: Bert, encoder: TextEncoder, corpus: Corpus) -> None:
+        self._similarity = SentenceSimilarity(model, encoder, judgements(TASKS))
+        self._sequences = [encoder.encode(text, most=128) for text in (*corpus.held, *self._similarity.texts)]
         self._held = len(corpus.held)
         teacher = Encoder(model, 0)
         parameters = parameters_of(model)
         self._reference = self._embedded(lambda batch: teacher(parameters, batch))
 
-    def __call__(self, run: Callable[[Batch], Encoded]) -> dict[str, float]:
+    def __call__(self, run: Run) -> dict[str, float]:
         """Figures by name; of the held-out cosine also the standard error over texts."""
         found = self._embedded(run)
         cosine = np.einsum("ij,ij->i", found[: self._held], self._reference[: self._held])
@@ -88,31 +92,41 @@ class Judge:
         scores = self._similarity.figures(found[self._held :], self._reference[self._held :])
         return {"held_cosine": float(cosine.mean()), "held_cosine_standard_error": error, **scores}
 
-    def _embedded(self, run: Callable[[Batch], Encoded]) -> Any:
+    def _embedded(self, run: Run) -> Any:
         return embed(run, self._sequences, packed)
 
 
 def distilled(
-    model: Bert, tokenizer: Tokenizer, recipe: Recipe, folder: Path, *, tell: Tell, looks: int = 10
+    model: Bert,
+    encoder: TextEncoder,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    corpus: Corpus,
+    judge: Callable[[Run], Mapping[str, float]],
+    tell: Tell,
+    looks: int = 10,
+    start: Path | None = None,
 ) -> dict[str, Any]:
-    """Train a ternary student of `model`; returns its tensors by name.
+    """Train a ternary student of `model` on the texts of a corpus; returns its tensors by name.
 
-    folder: keeps the state after every look (`looks` of them, evenly spaced), from which the same recipe goes on.
+    judge: measures the figures that `tell` receives. folder: keeps the state after every look (`looks` of them, evenly
+    spaced), from which the same recipe goes on. start: folder of an earlier run, whose weights are the first ones.
     Raises InputError for a folder that holds the state of another recipe, MissingLibrary without torch.
     """
     torch = torch_library()
-    corpus = load_corpus()
-    judge = Judge(model, tokenizer, corpus)
     frozen = parameters_of(model)
     teacher, student = Encoder(model, 0), Encoder(model, recipe.planes, recipe.noise)
     with torch.no_grad():
         teacher_weights = teacher.weights(frozen)
     parameters = {name: value.clone().requires_grad_() for name, value in frozen.items()}
     optimizer = torch.optim.AdamW(parameters.values(), lr=recipe.rate, betas=BETAS, weight_decay=0, fused=True)
+    if start is not None:
+        _take(start / TENSORS, parameters)
     done, spent = _resume(folder, recipe, parameters, optimizer)
     tokens, started = done.tokens, time.process_time() - spent
     torch.manual_seed(recipe.seed * 1_000_003 + done.step)
-    stream = batches(corpus, tokenizer, seed=recipe.seed, tokens=recipe.batch)
+    stream = batches(corpus, encoder, seed=recipe.seed, tokens=recipe.batch)
     for _ in range(done.step):
         next(stream)
     step, loss, next_look = done.step, math.nan, (tokens * looks // recipe.tokens + 1) * recipe.tokens / looks
@@ -160,6 +174,20 @@ def _loss(torch: Any, batch: Batch, found: Encoded, wanted: Encoded) -> Any:
     cosine = (1 - (mine * other).sum(-1)).mean()
     similarity = ((mine @ mine.T - other @ other.T) ** 2).mean()
     return hidden + EMBEDDING_WEIGHT * (cosine + similarity)
+
+
+def state_digest(folder: Path) -> str:
+    """SHA-256 of the tensors that a run left in a folder. Raises InputError where there are none."""
+    with open_regular(folder / TENSORS) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _take(path: Path, parameters: Mapping[str, Any]) -> None:
+    torch = torch_library()
+    safe = optional_library("safetensors", extra="networks", purpose="states of a training run")
+    with safe.safe_open(str(path), "pt") as file, torch.no_grad():
+        for name, value in parameters.items():
+            value.copy_(file.get_tensor(name))
 
 
 def _schedule(step: int, share: float) -> float:
