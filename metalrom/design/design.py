@@ -34,9 +34,12 @@ from netlists.plane_select import PlaneSelect
 from netlists.readout.column_converter import COLUMN_CONVERTERS
 from netlists.readout.column_sar import ColumnSar
 from netlists.technology import Technology, load_technology
-from netlists.weights import QuantizedWeights, Words, integer_weights, load_layer, quantize, tensor_file
+from netlists.weights import QuantizedWeights, Words, integer_weights, load_layer, load_ternary, quantize, tensor_file
 
 ASSET = "asset:"
+
+TERNARY_BITS = 2
+"""Bits with which a configuration asks for ternary weights."""
 
 
 @dataclass(frozen=True)
@@ -259,6 +262,9 @@ class Design:
         with config_context(self.path, "weights.file"):
             file = self.resolve(section.file)
             with unchanged_file(tensor_file(file, section.tensor)) as digest:
+                digits = self._stored_digits(file)
+                if digits is not None:
+                    return digits, digest, f"{section.tensor} of {section.file}, ternary digits as stored"
                 tensor, stored = load_layer(
                     file,
                     section.tensor,
@@ -276,6 +282,18 @@ class Design:
             if section.integers:
                 return integer_weights(tensor, section.bits), digest, source
             return quantize(tensor, section.bits, top=self.scheme.largest), digest, source
+
+    def _stored_digits(self, file: Path) -> QuantizedWeights | None:
+        """Digits and scales of a packed ternary matrix that goes into cells as it is: a second quantization would keep
+        the digits, but not the scales. None for any other tensor, and where it is taken for real weights."""
+        section = self.config.weights
+        if section.bits != TERNARY_BITS or not section.transpose or section.integers:
+            return None
+        found = load_ternary(file, section.tensor)
+        if found is not None and section.shape not in (None, found.values.shape):
+            what = f"tensor {section.tensor} has shape {found.values.shape} (inputs, outputs), expected {section.shape}"
+            raise InputError(what, where=str(file))
+        return found
 
     @cached_property
     def scheme(self) -> Scheme:
