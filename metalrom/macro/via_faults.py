@@ -101,7 +101,7 @@ class _Plane:
         self.column_set = column_set
         self.group_rows = group_rows
         self.tied = np.flatnonzero(self.cells)
-        self.empty = np.flatnonzero(self.cells == 0)
+        self.empty_places = np.repeat(np.flatnonzero(self.cells == 0), EMPTY_PLACES)
 
     def units(self, cells: IntArray) -> IntArray:
         """Set of columns and group of rows of cells by their flat index."""
@@ -222,8 +222,7 @@ def _draw(plane: _Plane, array: WeightArray, rates: DefectRates, generator: np.r
     """Defects of one plane; lengths of lines are those of the plane."""
     opened = _struck(plane.tied, rates.missing_via, generator)
     tied = _struck(plane.tied, rates.extra_via, generator)
-    places = _struck(np.repeat(plane.empty, EMPTY_PLACES), rates.extra_via, generator) if rates.extra_via else tied[:0]
-    extra, number = np.unique(places, return_counts=True)
+    extra, number = np.unique(_struck(plane.empty_places, rates.extra_via, generator), return_counts=True)
     bridged = extra[number > 1]
     extra = extra[number == 1]
     sign = generator.integers(0, 2, len(extra)).astype(np.int8) * np.int8(2) - np.int8(1)
