@@ -21,7 +21,7 @@ from metalrom.design.conditions import operating_points
 from metalrom.design.error_context import config_context
 from metalrom.design.specs import check_specs
 from metalrom.folders import cache_folder
-from metalrom.macro.conversions import ConversionRule, largest_drop
+from metalrom.macro.conversions import ConversionRule, empty_groups, largest_drop
 from metalrom.specs.grammar import Spec
 from metalrom.workloads.activations import embedding_activations, quantize_activations, random_activations
 from netlists.array_options import ArrayOptions
@@ -351,6 +351,7 @@ class Design:
                 popcount_range=section.popcount_range,
                 drop_below=drop.below or 0 if drop else 0,
                 variable_time=section.variable_time,
+                skip_empty=section.skip_empty,
             )
             rule.first_planes(self.read_scheme, self.config.inputs.bits)
         if drop is None or drop.csnr is None:
@@ -358,6 +359,15 @@ class Design:
         x, w = self.activations.values, self.weights.values.astype(np.int64)
         below, _ = largest_drop(x, w, self.read_scheme, drop.csnr, input_bits=self.config.inputs.bits)
         return replace(rule, drop_below=below, drop_csnr=drop.csnr)
+
+    def empty_share(self, rows: int) -> float:
+        """Part of the groups of `rows` rows of a column that store nothing but zeros, as conversions read it."""
+        digits = np.array(self.program.symbol_values)[self.program.bits]
+        if self.columns_per_conversion > 1:
+            digits = digits[:, ::2] | digits[:, 1::2]  # a pair is empty where both columns are
+        height = self.config.array.rows  # groups begin anew in every tile
+        parts = [empty_groups(digits[start : start + height], rows) for start in range(0, len(digits), height)]
+        return float(np.concatenate(parts).mean())
 
     @property
     def symbol_shares(self) -> tuple[float, ...]:

@@ -93,6 +93,8 @@ class Macro:
     drop_below : int
         Do not convert partial products of an input plane and a column that weigh less than 2^drop_below; their mean,
         by the number of driven rows and the sums of the columns, is added digitally.
+    skip_empty : bool
+        Do not convert a column in a group of rows in which it stores nothing but zeros: its count is known.
 
     Raises
     ------
@@ -133,6 +135,7 @@ class Macro:
         skip_idle: bool = False,
         popcount_range: bool = False,
         drop_below: int = 0,
+        skip_empty: bool = False,
     ) -> None:
         least = 2 if input_signed else 1
         if not least <= input_bits <= MAX_BITS:
@@ -148,7 +151,7 @@ class Macro:
         if len(symbol_levels(values)) != known.levels:
             raise InputError(f"macro: a cell has {known.levels} levels, symbol_values are {values}")
         self.scheme: Scheme = scheme_of(mapping, default_bits if weight_bits is None else weight_bits, values)
-        self.rule = rule = ConversionRule(skip_idle, popcount_range, drop_below)
+        self.rule = rule = ConversionRule(skip_idle, popcount_range, drop_below, skip_empty=skip_empty)
         condition, label = characterized(known, condition, outside_domain)
         labels: list[str | None] = [label]
         placement = placement_of(table, array)
@@ -181,7 +184,7 @@ class Macro:
             keys.append(key)
         self.outside_domain: tuple[str, ...] = tuple(dict.fromkeys(label for label in labels if label))
         first = rule.first_planes(self.scheme, input_bits)
-        self._sections = sections_of(self.scheme, plans, tuple(readouts[k] for k in keys), first, thin, skip_idle)
+        self._sections = sections_of(self.scheme, plans, tuple(readouts[k] for k in keys), first, thin, rule)
         self._calls = 0
 
     @classmethod

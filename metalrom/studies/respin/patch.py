@@ -7,8 +7,8 @@ S^(1/2) (W - W') (C. Eckart and G. Young, Psychometrika 1 (1936) 211). Without a
 independent and of equal size.
 
 The SRAM holds rank x (inputs + faulty outputs) numbers. A lost row, which nothing else repairs, is of rank one over all
-its outputs: there the branch is far smaller than the columns that it mends. A lost column is of rank one as well, so k of
-them need rank k, for which whole columns of ternary digits in SRAM are cheaper.
+its outputs: there the branch is far smaller than the columns that it mends. A lost column is of rank one as well, so k
+of them need rank k, for which whole columns of ternary digits in SRAM are cheaper.
 """
 
 from __future__ import annotations
