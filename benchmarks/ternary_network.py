@@ -39,6 +39,7 @@ from metalrom.layout.check import plan_of
 from metalrom.layout.files import write_layout
 from metalrom.layout.plan import Plan
 from metalrom.layout.read import open_layout
+from metalrom.studies.distill.package import packed_digits
 from metalrom.studies.respin.difference import compare_layouts
 from netlists.mapping import weights_of
 from netlists.weights import load_blocks, load_weights, tensor_shapes, ternary_names
@@ -96,8 +97,7 @@ def write_ternary(folder: Path, matrices: dict[str, tuple[Digits, NDArray[Any]]]
     output."""
     tensors: dict[str, NDArray[Any]] = {}
     for name, (digits, scale) in matrices.items():
-        codes = (digits + 1).astype(np.uint8).reshape(4, len(digits) // 4, -1)
-        tensors[name] = codes[0] | codes[1] << 2 | codes[2] << 4 | codes[3] << 6
+        tensors[name] = packed_digits(digits)
         tensors[f"{name}_scale"] = scale.astype(np.float32)
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, folder / "model.safetensors")
@@ -231,6 +231,7 @@ def main() -> None:
     parser.add_argument("--no-second", action="store_true", help="no stand-in for a second model")
     arguments = parser.parse_args()
     out: Path = arguments.out
+    out.mkdir(parents=True, exist_ok=True)
     models = list(arguments.models)
     if not models:
         models = [stand_in(out / "stand_in")]
