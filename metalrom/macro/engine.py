@@ -79,8 +79,7 @@ class Macro:
     calibration : RangeCalibration, optional
         Converter ranges, see `calibrate_ranges`; planes with other rows per conversion keep one count per code.
     outside_domain : bool
-        Permit a group size or condition that was not characterized; extrapolations are labelled in `outside_domain` of
-        the macro and its results.
+        Permit a group size or condition that was not characterized; extrapolations are labelled in macro and results.
     symbol_values : Sequence[int], optional
         Consecutive symbol values of the cell, as many as the table's levels; from 0 on by default.
     thin : bool
@@ -91,8 +90,7 @@ class Macro:
     popcount_range : bool
         Convert among the counts that the driven rows can give: codes beyond read as the greatest of these.
     drop_below : int
-        Do not convert partial products of an input plane and a column that weigh less than 2^drop_below; their mean,
-        by the number of driven rows and the sums of the columns, is added digitally.
+        Do not convert products of an input plane and a column that weigh less than 2^drop_below; their mean is added.
     skip_empty : bool
         Do not convert a column in a group of rows in which it stores nothing but zeros: its count is known.
 
@@ -137,9 +135,8 @@ class Macro:
         drop_below: int = 0,
         skip_empty: bool = False,
     ) -> None:
-        least = 2 if input_signed else 1
-        if not least <= input_bits <= MAX_BITS:
-            raise InputError(f"macro: input_bits is {input_bits}, expected {least} to {MAX_BITS}")
+        if not 1 + input_signed <= input_bits <= MAX_BITS:
+            raise InputError(f"macro: input_bits is {input_bits}, expected {1 + input_signed} to {MAX_BITS}")
         for name, share in (("columns_per_adc", columns_per_adc), ("groups_per_adc", groups_per_adc)):
             if share < 1:
                 raise InputError(f"macro: {name} is {share}, expected at least 1")
