@@ -33,6 +33,13 @@ class MacroSection(ConfigSection):
     variable_time: bool = Field(
         False, description="the next read begins as soon as the last is done; else every read takes the longest's time"
     )
+    skip_empty: bool = Field(
+        False, description="no conversion of a column that stores nothing but zeros in a group; its count is known"
+    )
+    scale_bits: Integer = Field(
+        0, ge=0, le=32, description="bits of an output's scale, multiplied in the macro (0: outside, not costed)"
+    )
+    scale_multipliers: Integer = Field(1, ge=1, le=65536, description="multipliers of scales of a tile")
     partial_products: PartialProductsSection | None = Field(None, description="drop those of low significance")
 
     @model_validator(mode="after")

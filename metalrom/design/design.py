@@ -21,7 +21,7 @@ from metalrom.design.conditions import operating_points
 from metalrom.design.error_context import config_context
 from metalrom.design.specs import check_specs
 from metalrom.folders import cache_folder
-from metalrom.macro.conversions import ConversionRule, largest_drop
+from metalrom.macro.conversions import ConversionRule, empty_groups, largest_drop
 from metalrom.specs.grammar import Spec
 from metalrom.workloads.activations import embedding_activations, quantize_activations, random_activations
 from netlists.array_options import ArrayOptions
@@ -34,9 +34,12 @@ from netlists.plane_select import PlaneSelect
 from netlists.readout.column_converter import COLUMN_CONVERTERS
 from netlists.readout.column_sar import ColumnSar
 from netlists.technology import Technology, load_technology
-from netlists.weights import QuantizedWeights, Words, integer_weights, load_layer, quantize, tensor_file
+from netlists.weights import QuantizedWeights, Words, integer_weights, load_layer, load_ternary, quantize, tensor_file
 
 ASSET = "asset:"
+
+TERNARY_BITS = 2
+"""Bits with which a configuration asks for ternary weights."""
 
 
 @dataclass(frozen=True)
@@ -259,6 +262,9 @@ class Design:
         with config_context(self.path, "weights.file"):
             file = self.resolve(section.file)
             with unchanged_file(tensor_file(file, section.tensor)) as digest:
+                digits = self._stored_digits(file)
+                if digits is not None:
+                    return digits, digest, f"{section.tensor} of {section.file}, ternary digits as stored"
                 tensor, stored = load_layer(
                     file,
                     section.tensor,
@@ -276,6 +282,18 @@ class Design:
             if section.integers:
                 return integer_weights(tensor, section.bits), digest, source
             return quantize(tensor, section.bits, top=self.scheme.largest), digest, source
+
+    def _stored_digits(self, file: Path) -> QuantizedWeights | None:
+        """Digits and scales of a packed ternary matrix that goes into cells as it is: a second quantization would keep
+        the digits, but not the scales. None for any other tensor, and where it is taken for real weights."""
+        section = self.config.weights
+        if section.bits != TERNARY_BITS or not section.transpose or section.integers:
+            return None
+        found = load_ternary(file, section.tensor)
+        if found is not None and section.shape not in (None, found.values.shape):
+            what = f"tensor {section.tensor} has shape {found.values.shape} (inputs, outputs), expected {section.shape}"
+            raise InputError(what, where=str(file))
+        return found
 
     @cached_property
     def scheme(self) -> Scheme:
@@ -333,6 +351,7 @@ class Design:
                 popcount_range=section.popcount_range,
                 drop_below=drop.below or 0 if drop else 0,
                 variable_time=section.variable_time,
+                skip_empty=section.skip_empty,
             )
             rule.first_planes(self.read_scheme, self.config.inputs.bits)
         if drop is None or drop.csnr is None:
@@ -340,6 +359,15 @@ class Design:
         x, w = self.activations.values, self.weights.values.astype(np.int64)
         below, _ = largest_drop(x, w, self.read_scheme, drop.csnr, input_bits=self.config.inputs.bits)
         return replace(rule, drop_below=below, drop_csnr=drop.csnr)
+
+    def empty_share(self, rows: int) -> float:
+        """Part of the groups of `rows` rows of a column that store nothing but zeros, as conversions read it."""
+        digits = np.array(self.program.symbol_values)[self.program.bits]
+        if self.columns_per_conversion > 1:
+            digits = digits[:, ::2] | digits[:, 1::2]  # a pair is empty where both columns are
+        height = self.config.array.rows  # groups begin anew in every tile
+        parts = [empty_groups(digits[start : start + height], rows) for start in range(0, len(digits), height)]
+        return float(np.concatenate(parts).mean())
 
     @property
     def symbol_shares(self) -> tuple[float, ...]:

@@ -22,6 +22,7 @@ from interconnect.provenance import Provenance
 from metalrom.macro.conversions import ConversionRule
 from metalrom.macro.geometry import MacroGeometry
 from metalrom.macro.quantity import Component, Span, total
+from metalrom.macro.scale_bill import scale_gates
 from netlists.condition import Condition
 from netlists.readout.column_converter import ADDER, SELECTOR
 
@@ -42,7 +43,8 @@ class ConversionMix:
 
     driven (N + 1,): distribution of the driven rows among them, and in words where that is from. made: their share;
     the others belong to groups without a driven row. decisions: mean length of one over that among all counts. reads:
-    of rows, per conversion and converter. slots: of the schedule, likewise.
+    of rows, per conversion and converter. slots: of the schedule, likewise. stored: share of the conversions whose
+    column stores anything; the others may be left out as well (`skip_empty`), their reads and slots stay.
     """
 
     driven: FloatArray
@@ -51,6 +53,12 @@ class ConversionMix:
     decisions: float
     reads: float
     slots: float
+    stored: float = 1.0
+
+    @property
+    def share(self) -> float:
+        """Of all conversions, those that are made."""
+        return self.made * self.stored
 
 
 def conversion_mix(geometry: MacroGeometry, table: ReadoutTable, histogram: IntArray | None) -> ConversionMix:
@@ -67,8 +75,10 @@ def conversion_mix(geometry: MacroGeometry, table: ReadoutTable, histogram: IntA
             raise InputError("estimate: the data drive no row, no conversion is made")
         driven = np.where(np.arange(n + 1) > 0, driven, 0.0) / made
     decisions = float(driven @ _lengths(geometry, table)) if rule.popcount_range else 1.0
-    reads = 1.0 if geometry.drops_whole_reads else 1.0 / geometry.kept_share
-    return ConversionMix(driven, source, made, decisions, reads, reads if rule.variable_time else reads / made)
+    stored = 1.0 - geometry.empty_share
+    reads = (1.0 if geometry.drops_whole_reads else 1.0 / geometry.kept_share) / stored
+    slots = reads if rule.variable_time else reads / made
+    return ConversionMix(driven, source, made, decisions, reads, slots, stored)
 
 
 def code_error_of(
@@ -118,6 +128,13 @@ def rule_gates(geometry: MacroGeometry, accumulator: float) -> dict[str, tuple[f
     g, out = geometry, {}
     if g.rule.skip_idle or g.rule.popcount_range:
         out["popcount"] = (ADDER * g.group_rows, f"popcount of {g.group_rows} rows: a full adder per row")
+    if g.rule.skip_empty:
+        number = g.columns * g.planes * g.groups // g.columns_per_conversion
+        out["empty_groups"] = (
+            number * SELECTOR, f"{number:,} mask-programmed bits that say which groups of columns are empty"
+        )  # fmt: skip
+    if g.scale_bits:
+        out["scales"] = scale_gates(g)
     if g.rule.drop_below:
         bits = _constant_bits(g)
         sums = g.input_bits + math.ceil(math.log2(g.rows))

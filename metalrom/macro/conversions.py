@@ -31,6 +31,7 @@ class ConversionRule:
     variable_time: the next read begins as soon as the last is done, skipped and short ones take less time (changes
     times and what flows meanwhile, never a result). drop_csnr: target (dB) by which drop_below was chosen on one layer;
     others choose their own.
+    skip_empty: a column that stores nothing but zeros in a group of rows is not converted there, its count is known.
     """
 
     skip_idle: bool = False
@@ -38,6 +39,7 @@ class ConversionRule:
     drop_below: int = 0
     variable_time: bool = False
     drop_csnr: float | None = None
+    skip_empty: bool = False
 
     def __post_init__(self) -> None:
         if self.drop_below < 0:
@@ -52,6 +54,7 @@ class ConversionRule:
             "skip_idle": self.skip_idle,
             "popcount_range": self.popcount_range,
             "drop_below": self.drop_below,
+            "skip_empty": self.skip_empty,
         }
 
     def first_planes(self, scheme: Scheme, input_bits: int) -> tuple[int, ...]:
@@ -144,6 +147,12 @@ def largest_drop(x: IntArray, w: IntArray, scheme: Scheme, target: float, *, inp
 
 def _product(x: IntArray, w: IntArray) -> IntArray:
     return np.asarray(ExactWeights.of(w).product(x, max(1, int(np.abs(x).max())))[:, 0])
+
+
+def empty_groups(digits: IntArray, rows: int) -> NDArray[np.bool_]:
+    """Groups of `rows` rows in which a column's digits (all rows, ...) are all 0: shape (groups, ...)."""
+    starts = np.arange(0, len(digits), rows)
+    return np.asarray(~np.logical_or.reduceat(digits != 0, starts, axis=0))
 
 
 def driven_planes(x: IntArray, rows: int) -> IntArray:

@@ -17,6 +17,7 @@ from metalrom.macro.conversion_bill import ConversionMix, mean_additions, rule_g
 from metalrom.macro.geometry import MacroGeometry
 from metalrom.macro.inverter_bill import inverter_area, inverter_energy, inverter_times
 from metalrom.macro.quantity import Component, Span, total
+from metalrom.macro.scale_bill import scale_switching
 from netlists.condition import Condition
 from netlists.readout.column_converter import ADDER
 
@@ -170,6 +171,8 @@ def conversion_energy(
         out["popcount"] = _rule_part(found[0] * gate / g.adcs * mix.reads, found[1])
     if found := gates.get("dropped_means"):
         out["dropped_means"] = _rule_part(logic * mean_additions(g), found[1])
+    if found := gates.get("scales"):
+        out["scales"] = _rule_part(scale_switching(g) * gate / mix.share, f"a multiplication per output: {found[1]}")
     return out
 
 

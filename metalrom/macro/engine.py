@@ -79,8 +79,7 @@ class Macro:
     calibration : RangeCalibration, optional
         Converter ranges, see `calibrate_ranges`; planes with other rows per conversion keep one count per code.
     outside_domain : bool
-        Permit a group size or condition that was not characterized; extrapolations are labelled in `outside_domain` of
-        the macro and its results.
+        Permit a group size or condition that was not characterized; extrapolations are labelled in macro and results.
     symbol_values : Sequence[int], optional
         Consecutive symbol values of the cell, as many as the table's levels; from 0 on by default.
     thin : bool
@@ -91,8 +90,9 @@ class Macro:
     popcount_range : bool
         Convert among the counts that the driven rows can give: codes beyond read as the greatest of these.
     drop_below : int
-        Do not convert partial products of an input plane and a column that weigh less than 2^drop_below; their mean,
-        by the number of driven rows and the sums of the columns, is added digitally.
+        Do not convert products of an input plane and a column that weigh less than 2^drop_below; their mean is added.
+    skip_empty : bool
+        Do not convert a column in a group of rows in which it stores nothing but zeros: its count is known.
 
     Raises
     ------
@@ -133,10 +133,10 @@ class Macro:
         skip_idle: bool = False,
         popcount_range: bool = False,
         drop_below: int = 0,
+        skip_empty: bool = False,
     ) -> None:
-        least = 2 if input_signed else 1
-        if not least <= input_bits <= MAX_BITS:
-            raise InputError(f"macro: input_bits is {input_bits}, expected {least} to {MAX_BITS}")
+        if not 1 + input_signed <= input_bits <= MAX_BITS:
+            raise InputError(f"macro: input_bits is {input_bits}, expected {1 + input_signed} to {MAX_BITS}")
         for name, share in (("columns_per_adc", columns_per_adc), ("groups_per_adc", groups_per_adc)):
             if share < 1:
                 raise InputError(f"macro: {name} is {share}, expected at least 1")
@@ -148,7 +148,7 @@ class Macro:
         if len(symbol_levels(values)) != known.levels:
             raise InputError(f"macro: a cell has {known.levels} levels, symbol_values are {values}")
         self.scheme: Scheme = scheme_of(mapping, default_bits if weight_bits is None else weight_bits, values)
-        self.rule = rule = ConversionRule(skip_idle, popcount_range, drop_below)
+        self.rule = rule = ConversionRule(skip_idle, popcount_range, drop_below, skip_empty=skip_empty)
         condition, label = characterized(known, condition, outside_domain)
         labels: list[str | None] = [label]
         placement = placement_of(table, array)
@@ -181,7 +181,7 @@ class Macro:
             keys.append(key)
         self.outside_domain: tuple[str, ...] = tuple(dict.fromkeys(label for label in labels if label))
         first = rule.first_planes(self.scheme, input_bits)
-        self._sections = sections_of(self.scheme, plans, tuple(readouts[k] for k in keys), first, thin, skip_idle)
+        self._sections = sections_of(self.scheme, plans, tuple(readouts[k] for k in keys), first, thin, rule)
         self._calls = 0
 
     @classmethod

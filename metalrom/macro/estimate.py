@@ -103,17 +103,19 @@ class MacroEstimate:
     @property
     def not_included(self) -> tuple[str, ...]:
         """What this estimate leaves out."""
+        scales = () if self.geometry.scale_bits else ("multiplication by the outputs' scales",)
         if self.geometry.inverter is not None:
-            return (*CHAIN_NOT_INCLUDED[:4], "generator of the ramp")
+            return (*CHAIN_NOT_INCLUDED[:4], "generator of the ramp", *scales)
         if self.geometry.sense_area > 0:
-            return (*NOT_INCLUDED, "current and capacitor of the current sense", "supply of the select gates")
-        return NOT_INCLUDED if self.geometry.readout is None else CHAIN_NOT_INCLUDED
+            sense = ("current and capacitor of the current sense", "supply of the select gates")
+            return (*NOT_INCLUDED, *sense, *scales)
+        return (*(NOT_INCLUDED if self.geometry.readout is None else CHAIN_NOT_INCLUDED), *scales)
 
     @property
     def conversions_per_mac(self) -> float:
         """Conversions that are made per multiply-accumulate of a full tile."""
         g = self.geometry
-        return g.groups * g.weights_per_row * g.partial_products * self.mix.made / g.macs
+        return g.groups * g.weights_per_row * g.partial_products * self.mix.share / g.macs
 
     @property
     def readout_label(self) -> str:
@@ -154,7 +156,8 @@ class MacroEstimate:
             },
             "energy_conversion_fJ": {name: part.to_dict(1e15) for name, part in self.conversion.items()},
             "energy_per_conversion_fJ": self.energy_per_conversion.to_dict(1e15),
-            "conversions_made_share": self.mix.made,
+            "conversions_made_share": self.mix.share,
+            "empty_groups_share": g.empty_share,
             "conversion_length_share": self.mix.decisions,
             "conversions_per_mac": self.conversions_per_mac,
             "energy_per_mac_fJ": self.energy_per_mac.to_dict(1e15),
@@ -279,7 +282,7 @@ def estimate_macro(
     conversion = conversion_energy(geometry, table, condition, mix, errors)
     per_conversion = total(conversion)
     macs = geometry.macs * geometry.tiles * geometry.utilisation
-    conversions = geometry.groups * geometry.weights_per_row * geometry.partial_products * mix.made
+    conversions = geometry.groups * geometry.weights_per_row * geometry.partial_products * mix.share
     per_mvm = per_conversion * (conversions * geometry.tiles * geometry.utilisation)
     step = step_times(geometry, table, condition, mix)
     latency = mvm_time(geometry, step, geometry.groups, mix)
@@ -379,7 +382,7 @@ def estimate_layer(
     last = inputs - (row_tiles - 1) * geometry.rows
     segments = (row_tiles - 1) * geometry.groups + -(-last // geometry.group_rows)
     planned = tokens * segments * outputs * geometry.partial_products
-    made = planned * macro.mix.made
+    made = planned * macro.mix.share
     busiest = geometry.groups if row_tiles > 1 else -(-last // geometry.group_rows)
     return LayerEstimate(
         inputs=inputs,

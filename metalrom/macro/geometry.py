@@ -11,6 +11,8 @@ from metalrom.macro.inverter_cost import InverterCost
 from netlists.devices.area import AreaRules, missing_rules
 from netlists.mapping import MacroShape, Scheme, scheme_of
 
+MAX_SCALE_BITS = 32
+
 TERNARY_VALUES = 3
 """Values of a ternary weight."""
 
@@ -32,7 +34,8 @@ class MacroGeometry:
     a column of planes that share it, m^2 (0: none is counted). readout: the chain
     of transistors that is billed, inverter: the inverters in the segment; None for both: an ideal readout, billed by a
     regression. rule: which conversions are made. rules: None where the device set has none; the periphery's areas are
-    then not known.
+    then not known. scale_bits: of the factor of an output (0: none is in the macro); scale_multipliers: of a tile.
+    empty_share: part of the groups of a column that store nothing but zeros and are left out (see `ConversionRule`).
     """
 
     cell_area: float
@@ -63,6 +66,9 @@ class MacroGeometry:
     readout: ChainCost | None = None
     inverter: InverterCost | None = None
     rule: ConversionRule = field(default_factory=ConversionRule)
+    scale_bits: int = 0
+    scale_multipliers: int = 1
+    empty_share: float = 0.0
     device_provenance: Provenance = field(
         default=Provenance("estimate", "device widths of the netlist laid out by gate pitch x row height")
     )
@@ -79,6 +85,13 @@ class MacroGeometry:
         for name in (*counts, *shared):
             if getattr(self, name) < 1:
                 raise InputError(f"macro geometry: {name} is {getattr(self, name)}, expected at least 1")
+        if not 0 <= self.scale_bits <= MAX_SCALE_BITS or self.scale_multipliers < 1:
+            raise InputError(
+                f"macro geometry: {self.scale_multipliers} multipliers of scales of {self.scale_bits} bits",
+                hint=f"1 or more of 0 to {MAX_SCALE_BITS} bits",
+            )
+        if not 0 <= self.empty_share < 1 or (self.empty_share and not self.rule.skip_empty):
+            raise InputError(f"macro geometry: empty_share is {self.empty_share:g}, expected 0 unless they are skipped")
         for name in ("weight_bits", "input_bits"):
             if not 2 <= getattr(self, name) <= 16:
                 raise InputError(f"macro geometry: {name} is {getattr(self, name)}, expected 2 to 16")

@@ -196,6 +196,22 @@ def mvm_lookup(
 
 
 @compiled
+def restore_empty(
+    active: Any, empty: Any, first_entry: Any, lut: Any, one: int, level: int, place_value: Any, place: Any,
+    per_block: int, out: Any,
+) -> None:  # fmt: skip
+    """Put the known count of columns that are not converted in place of their looked-up values. empty (segments, 3):
+    group, unit, column; level: of each of their cells."""
+    for n in range(empty.shape[0]):
+        g, u, j = empty[n, 0], empty[n, 1], empty[n, 2]
+        for b in range(active.shape[0]):
+            for p in range(active.shape[2]):
+                a = np.int64(active[b, g, p])
+                off = level * a * one - np.int64(lut[a, level * a + first_entry[u, j]])
+                out[b, g // per_block, j] += np.int64(place[p]) * np.int64(place_value[u]) * off
+
+
+@compiled
 def count_pairs(x_words: Any, active: Any, w_words: Any, first_entry: Any, rank: Any, histogram: Any) -> None:
     """Add every conversion to histogram[rank of its unit, active, entry]."""
     batch, groups, planes, _ = x_words.shape

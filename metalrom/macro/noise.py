@@ -194,11 +194,11 @@ def _wrong(count: Any, value: Any, one: int) -> int:
 @compiled
 def mvm_noisy(
     x_words: Any, active: Any, w_words: Any, first_entry: Any, t: Any, chip: Any, place_value: Any, place: Any,
-    per_block: int, key: Any, first: int, out: Any,
+    per_block: int, key: Any, first: int, out: Any, empty: Any,
 ) -> int:  # fmt: skip
     """Add the random digital values of every conversion, times the unit's `place_value` and the input plane's `place`;
     return how many are not their count. first_entry: (units, columns). t: NoiseTables, chip: Frozen. `first`: index of
-    the first batch row in the whole call."""
+    the first batch row in the whole call. empty (groups, units, columns): what is not converted, or nothing."""
     batch, groups, planes, _ = x_words.shape
     units, columns = w_words.shape[1], w_words.shape[3]
     total_block, value_block = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32)
@@ -235,6 +235,10 @@ def mvm_noisy(
                             risky = _screen(entry, t.value[a], t.bound[a], tail, value)
                         if risky:
                             _settle(entry, t, a, chip.any, normal, shift, base, tail, value)
+                        if empty.size:
+                            for j in range(width):
+                                if empty[g, u, j0 + j]:
+                                    value[j] = np.int32(count[j]) * np.int32(t.one)
                         errors += _wrong(count, value, t.one)
                         f = place_value[u]
                         for j in range(width):

@@ -14,7 +14,7 @@ from scipy.special import ndtr
 from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 from metalrom.macro import kernels, noise
-from metalrom.macro.conversions import count_driven
+from metalrom.macro.conversions import ConversionRule, count_driven, empty_groups
 from metalrom.macro.exact_product import ExactWeights
 from metalrom.macro.mitigation import Mitigation, MitigationCost
 from metalrom.macro.planes import PlanePlacement, PlaneReadouts, side_by_side
@@ -23,6 +23,7 @@ from metalrom.macro.residue import ResidueCode, residue_code
 from metalrom.macro.thinning import LOOKUP_SHARE, Classes, Thinning, add_wrong, classes_of, thinning_of
 from netlists.mapping import Scheme
 
+EVERY = ConversionRule()
 _NOTHING = noise.Frozen(False, np.zeros((1, 1, 1), np.float32), np.zeros((1, 1, 1), np.float32))
 
 
@@ -30,7 +31,8 @@ _NOTHING = noise.Frozen(False, np.zeros((1, 1, 1), np.float32), np.zeros((1, 1, 
 class StoredSection:
     """A section's part of a weight matrix: words (groups, units, words, columns) of `rows` rows per conversion, those
     of the check columns, and the frozen deviations of both. placement: of bit columns on planes; first_entry (units,
-    columns): see `PlaneReadouts`. exact: what the units' cells stand for."""
+    columns): see `PlaneReadouts`. exact: what the units' cells stand for. empty (groups, units, columns): columns that
+    are not converted, as they store nothing but zeros; of size 0 where all are."""
 
     scheme: Scheme
     rows: int
@@ -40,6 +42,7 @@ class StoredSection:
     first_entry: NDArray[np.uint32]
     frozen: noise.Frozen
     checks: noise.Checks | None
+    empty: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -72,18 +75,20 @@ class Counters:
 
 class MacroSection:
     """Bit columns `units` of every weight of a scheme, read by the readouts of their planes with one mitigation, from
-    the input plane `first` on; skip_idle: groups without a driven row are not converted."""
+    the input plane `first` on; rule: which groups and columns are not converted."""
 
     def __init__(
         self, scheme: Scheme, units: tuple[int, ...], readout: PlaneReadouts, plan: Mitigation, index: int,
-        thin: bool = True, first: int = 0, skip_idle: bool = False,
+        thin: bool = True, first: int = 0, rule: ConversionRule = EVERY,
     ) -> None:  # fmt: skip
         self.scheme, self.units, self.readout, self.plan, self.index = scheme, units, readout, plan, index
-        self.thin, self.first, self.skip_idle = thin, first, skip_idle
+        self.thin, self.first, self.skip_idle, self.skip_empty = thin, first, rule.skip_idle, rule.skip_empty
         self.rows = readout.rows
         self.code: ResidueCode | None = residue_code(plan.residue, readout.levels) if plan.residue else None
         if self.code and readout.one != 1:
             raise InputError("macro: check columns take whole counts, the calibrated range has fractions of a count")
+        if self.code and self.skip_empty:
+            raise InputError("macro: check columns need the counts of all columns", hint="leave skip_empty out")
         self.place_value = np.array([scheme.place_value[u] for u in units], np.int32)
         worst = int(np.abs(self.place_value.astype(np.int64)).sum()) * int(readout.values.max(initial=0))
         if worst >= 2**31:
@@ -152,8 +157,23 @@ class MacroSection:
         first_entry = self.readout.first_entries(at)
         exact = ExactWeights.of(np.take(self.place_value @ self.scheme.level_table[list(self.units)], index))
         return StoredSection(
-            self.scheme, self.rows, self.readout.placement, exact, words, first_entry, frozen(at), checks
-        )
+            self.scheme, self.rows, self.readout.placement, exact, words, first_entry, frozen(at), checks,
+            self._empty_columns(index),
+        )  # fmt: skip
+
+    def _empty_columns(self, index: IntArray) -> NDArray[np.bool_]:
+        """Columns that store nothing but zeros in a group, (groups, units, columns); nothing if they are converted."""
+        if not self.skip_empty:
+            return np.empty((0, 0, 0), np.bool_)
+        zero = self.zero_level
+        found = [empty_groups(np.take(self.scheme.level_table[u].astype(np.int64), index) - zero, self.rows)
+                 for u in self.units]  # fmt: skip
+        return np.ascontiguousarray(np.stack(found, axis=1))
+
+    @property
+    def zero_level(self) -> int:
+        """Level of a cell that adds nothing to the count of a signed digit."""
+        return -min(self.scheme.encoding.symbol_values)
 
     def fits(self, stored: StoredSection, rows: int) -> None:
         """Raise InputError if `stored` was not stored by a section like this one."""
@@ -165,6 +185,8 @@ class MacroSection:
             raise InputError("macro: these weights were stored with other check columns; store them with this macro")
         if stored.placement != self.readout.placement:
             raise InputError("macro: these weights were stored on other planes; store them with this macro")
+        if bool(stored.empty.size) != self.skip_empty:
+            raise InputError("macro: these weights were stored by another rule for empty columns; store them with it")
         if stored.frozen.any != self.readout.frozen:
             raise InputError("macro: these weights were stored by an ideal macro; store them with this one")
 
@@ -186,7 +208,9 @@ class MacroSection:
                 if run.median not in self._classes:
                     self._classes[run.median] = classes_of(self.readout.readouts, run.median)
                 planes_of = (stored.first_entry // self.readout.counts).astype(np.int32)[None]
-                found = thinning_of(self._classes[run.median], stored.words, self.words, stored.frozen, planes_of)
+                found = thinning_of(
+                    self._classes[run.median], stored.words, self.words, stored.frozen, planes_of, stored.empty
+                )
                 kept[run.median] = found if found.share < LOOKUP_SHARE else None
         chosen = tuple(t for t in (kept[run.median] for run in self.passes(planes)) if t is not None)
         return chosen if len(chosen) == len(self.passes(planes)) else None
@@ -196,7 +220,17 @@ class MacroSection:
         driven (batch, groups): see `driven_planes`."""
         _, units, _, columns = stored.words.shape
         every = driven.size * (run.stop - run.start) * units * columns
-        made = count_driven(driven, run.start, run.stop) * units * columns if self.skip_idle else every
+        full = np.full(driven.shape[1], units * columns)
+        if stored.empty.size:
+            full -= stored.empty.sum(axis=(1, 2))
+        if self.skip_idle:
+            made = (
+                sum(count_driven(driven[:, g], run.start, run.stop) * int(n) for g, n in enumerate(full))
+                if stored.empty.size
+                else count_driven(driven, run.start, run.stop) * units * columns
+            )
+        else:
+            made = len(driven) * (run.stop - run.start) * int(full.sum())
         return made, every - made
 
     def add(
@@ -232,10 +266,15 @@ class MacroSection:
             kernels.mvm_lookup(
                 x_words, active, stored.words, stored.first_entry, self._lut, self.place_value, place, per_block, out
             )
+            if stored.empty.size:
+                kernels.restore_empty(
+                    active, np.argwhere(stored.empty), stored.first_entry, self._lut, self.readout.one,
+                    self.zero_level, self.place_value, place, per_block, out,
+                )  # fmt: skip
             return Counters(conversions * run.median, conversions, skipped=skipped * run.median)
         wrong = noise.mvm_noisy(
             x_words, active, stored.words, stored.first_entry, self.tables(run.median), stored.frozen,
-            self.place_value, place, per_block, keys[0], first, out,
+            self.place_value, place, per_block, keys[0], first, out, stored.empty,
         )  # fmt: skip
         return Counters(conversions * run.median, conversions, wrong, wrong, skipped=skipped * run.median)
 
@@ -286,7 +325,7 @@ def _offset_draws(
 
 def sections_of(
     scheme: Scheme, plans: tuple[Mitigation, ...], readouts: tuple[PlaneReadouts, ...], first: tuple[int, ...],
-    thin: bool, skip_idle: bool,
+    thin: bool, rule: ConversionRule,
 ) -> tuple[MacroSection, ...]:  # fmt: skip
     """One section for all magnitudes of the same plan, readout and first input plane.
 
@@ -296,7 +335,7 @@ def sections_of(
     for unit, rank in enumerate(scheme.rank):
         kinds.setdefault((plans[rank], id(readouts[rank]), first[rank]), []).append(unit)
     return tuple(
-        MacroSection(scheme, tuple(units), readouts[scheme.rank[units[0]]], plan, i, thin, start, skip_idle)
+        MacroSection(scheme, tuple(units), readouts[scheme.rank[units[0]]], plan, i, thin, start, rule)
         for i, ((plan, _, start), units) in enumerate(kinds.items())
     )
 

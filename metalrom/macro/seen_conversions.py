@@ -35,4 +35,18 @@ def uncounted_errors(
         if by_lookup and section.thinning(stored, input_bits) is None:
             seen = seen_conversions(section, stored, x, input_bits, threads)
             errors += int(seen.sum(axis=0)[section.readout.wrong].sum())
+            if stored.empty.size:
+                errors -= _among_empty(section, stored, x, input_bits)
+    return errors
+
+
+def _among_empty(section: MacroSection, stored: StoredSection, x: IntArray, input_bits: int) -> int:
+    """Wrong codes among the conversions of empty columns, which are not made."""
+    _, active = section.drive(x, input_bits)
+    active = active[:, :, section.first :]
+    errors = 0
+    for g, u, j in np.argwhere(stored.empty).tolist():
+        driven = active[:, g].astype(np.int64).ravel()
+        entry = section.zero_level * driven + int(stored.first_entry[u, j])
+        errors += int(section.readout.wrong[driven, entry].sum())
     return errors

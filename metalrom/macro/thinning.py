@@ -187,12 +187,17 @@ def classes_of(readouts: tuple[Readout, ...], reads: int) -> Classes:
 
 
 def thinning_of(
-    classes: Classes, words: NDArray[Any], bit_words: int, frozen: noise.Frozen, table: NDArray[np.int32]
+    classes: Classes,
+    words: NDArray[Any],
+    bit_words: int,
+    frozen: noise.Frozen,
+    table: NDArray[np.int32],
+    empty: NDArray[np.bool_],
 ) -> Thinning:
     """Segments of the stored `words` (groups, units, words, columns) by class.
 
     bit_words: words for one bit of the levels. table (groups, units, columns), or 1 in place of any of these: index of
-    the readout of every segment.
+    the readout of every segment. empty (groups, units, columns): segments that are not converted, or nothing.
     """
     groups, units, _, columns = words.shape
     order = np.empty((groups, units * columns), np.int32)
@@ -200,7 +205,7 @@ def thinning_of(
     start = np.zeros((groups, len(classes.table) + 1), np.int32)
     _sort_segments(
         words, bit_words, frozen, np.broadcast_to(table, (groups, units, columns)), classes.index, classes.sum_bin,
-        classes.offset_step, shift, start, order,
+        classes.offset_step, shift, start, order, empty,
     )  # fmt: skip
     number = np.diff(start, axis=1)
     here = number.any(axis=0)
@@ -265,7 +270,7 @@ def _bin(value: float, step: float, last: int) -> int:
 @compiled
 def _sort_segments(
     words: Any, bit_words: int, frozen: Any, table: Any, class_of: Any, sum_bin: Any, offset_step: float,
-    unit_shift: int, start: Any, order: Any,
+    unit_shift: int, start: Any, order: Any, empty: Any,
 ) -> None:  # fmt: skip
     """Segments of every group sorted by class: order (groups, segments), start (groups, classes + 1)."""
     groups, units, per_unit, columns = words.shape
@@ -285,6 +290,9 @@ def _sort_segments(
                         z = _bin(np.float64(frozen.static[g, u, j]), 1.0 / _NORMAL_STEPS, normals - 1)
                     shift = _bin(np.float64(frozen.offset[g, u, j]), offset_step, offsets - 1)
                 index[u, j] = class_of[table[g, u, j], z, shift, sum_bin[total[j]]]
+                if empty.size and empty[g, u, j]:
+                    index[u, j] = -1  # of no class: never wrong
+                    continue
                 start[g, index[u, j] + 1] += 1
         for k in range(1, start.shape[1]):
             start[g, k] += start[g, k - 1]
@@ -292,6 +300,8 @@ def _sort_segments(
         for u in range(units):
             for j in range(columns):
                 k = index[u, j]
+                if k < 0:
+                    continue
                 order[g, at[k]] = (u << unit_shift) + j
                 at[k] += 1
 

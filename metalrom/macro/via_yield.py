@@ -4,7 +4,8 @@ The masks are the same for every chip, the defects are not: what a spare column 
 test. Two things repair all the same. Check columns (`metalrom.macro.residue`) correct one count that is off by one in
 each set of columns and group of rows: that is what a missing via does, a zero in place of a weight. Columns of
 writable SRAM take the place of bit lines that are broken or bridged. A row line that is broken, or tied to its ground
-line by a via too many or a bridge, is lost with all its weights: nothing on the chip repairs it.
+line by a via too many or a bridge, is lost with all its weights: nothing on the chip repairs it. In a ternary tie a via
+too many at a cell without one is no such tie but a wrong digit, +-1 in place of 0, which check columns correct as well.
 
 Spot defects of density D (1/m2) whose size x has the density x0^2 / x^3 above x0 (C. H. Stapper, IBM J. Res. Dev. 27
 (1983) 549) short two lines of length L at a spacing s >= x0 on average D L x0^2 / (2 s) times, and break a line of
@@ -66,7 +67,9 @@ STOCK_RATES = DefectRates(
 @dataclass(frozen=True, slots=True)
 class WeightArray:
     """What is exposed to defects. rows, columns: of a plane of a tile; group_rows: summed by one conversion; tiles,
-    planes: how many. via_share: cells with a via. row_pitch, column_pitch, spacing, width: of cells and lines, m."""
+    planes: how many. via_share: cells with a via. row_pitch, column_pitch, spacing, width: of cells and lines, m.
+    empty_places: of a cell without a via, at either of which one too many is a wrong digit (2 in a ternary tie); 0: any
+    via too many loses its row."""
 
     rows: int
     columns: int
@@ -78,11 +81,14 @@ class WeightArray:
     column_pitch: float
     spacing: float
     width: float
+    empty_places: int = 0
 
     def __post_init__(self) -> None:
         for name in ("rows", "columns", "group_rows", "tiles", "planes"):
             if getattr(self, name) < 1:
                 raise InputError(f"weight array: {name} is {getattr(self, name)}, expected at least 1")
+        if self.empty_places < 0:
+            raise InputError(f"weight array: empty places of a cell are {self.empty_places}, expected 0 or more")
         if not 0 <= self.via_share <= 1:
             raise InputError(f"weight array: share of cells with a via is {self.via_share:g}, expected 0 to 1")
         for name in ("row_pitch", "column_pitch", "spacing", "width"):
@@ -93,6 +99,19 @@ class WeightArray:
     def cells(self) -> int:
         """All cells."""
         return self.rows * self.columns * self.tiles * self.planes
+
+    def wrong_digit(self, rates: DefectRates) -> float:
+        """Probability that a cell stores a digit that is off by one."""
+        e, n = rates.extra_via, self.empty_places
+        return self.via_share * rates.missing_via + (1 - self.via_share) * n * e * (1 - e) ** max(n - 1, 0)
+
+    def tied_row(self, rates: DefectRates) -> float:
+        """Probability that a cell ties its row's signal line to the ground line by a via too many."""
+        e, n = rates.extra_via, self.empty_places
+        if not n:
+            return e
+        several = -math.expm1(n * math.log1p(-e)) - n * e * (1 - e) ** (n - 1)
+        return self.via_share * e + (1 - self.via_share) * max(several, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +132,10 @@ class Protection:
     def overhead(self) -> float:
         """Check columns per data column."""
         return self.check_columns / self.set_size if self.check_columns else 0.0
+
+
+UNPROTECTED = Protection()
+"""Neither check nor spare columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,26 +169,26 @@ class YieldEstimate:
         }
 
 
-def weight_yield(array: WeightArray, rates: DefectRates, protection: Protection = Protection()) -> YieldEstimate:
+def weight_yield(array: WeightArray, rates: DefectRates, protection: Protection = UNPROTECTED) -> YieldEstimate:
     """Yield of the weights of one chip, in closed form; defects strike independently.
 
-    Missing vias: every set of columns and group of rows survives one of them with check columns, none without.
+    Missing vias, and vias too many that are wrong digits: every set of columns and group of rows survives one of them
+    with check columns, none without.
     Bit lines: a tile's plane survives as many as it has spares. Rows: none.
     """
     checks = -(-array.columns // protection.set_size) * protection.check_columns if protection.check_columns else 0
     width = array.columns + checks
     per_plane = array.tiles * array.planes
     cells = array.rows * width * per_plane
-    vias = cells * array.via_share
     # A bit line runs between its neighbours along the whole column, a signal line beside its ground line along the row.
     column = array.rows * array.row_pitch * rates.smallest**2 / 2
     row = width * array.column_pitch * rates.smallest**2 / 2
     struck = 1 - math.exp(-column * (rates.shorts / array.spacing + rates.opens / array.width))
     lost = row * (rates.shorts / array.spacing + rates.opens / array.width) * array.rows * per_plane
-    extra = cells * rates.extra_via
+    extra = cells * array.tied_row(rates)
     return YieldEstimate(
         expected={
-            "missing vias": vias * rates.missing_via,
+            "wrong digits" if array.empty_places else "missing vias": cells * array.wrong_digit(rates),
             "bit lines": struck * width * per_plane,
             "rows by vias too many": extra,
             "rows by bridges and breaks": lost,
@@ -178,8 +201,8 @@ def weight_yield(array: WeightArray, rates: DefectRates, protection: Protection 
 
 
 def _missing(array: WeightArray, rates: DefectRates, protection: Protection, width: int) -> float:
-    """Share of chips without an uncorrected missing via."""
-    p = rates.missing_via * array.via_share
+    """Share of chips without an uncorrected missing via or other wrong digit."""
+    p = array.wrong_digit(rates)
     if not protection.check_columns:
         return math.exp(array.rows * width * array.tiles * array.planes * math.log1p(-p))
     full, rest = divmod(array.rows, array.group_rows)

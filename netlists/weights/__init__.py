@@ -8,10 +8,12 @@ from netlists.weights.loading import (
     load_blocks,
     load_layer,
     load_tensor,
+    load_ternary,
     load_weights,
     tensor_file,
     tensor_names,
     tensor_shapes,
+    ternary_names,
 )
 from netlists.weights.quantization import BITS, QuantizedWeights, integer_weights, quantize
 
@@ -26,9 +28,11 @@ __all__ = [
     "load_blocks",
     "load_layer",
     "load_tensor",
+    "load_ternary",
     "load_weights",
     "quantize",
     "tensor_file",
     "tensor_names",
     "tensor_shapes",
+    "ternary_names",
 ]

@@ -67,6 +67,11 @@ class Checkpoint:
         found = {name: tuple(entry["shape"]) for name, entry in self._entries.items()}
         return {n: (4 * shape[0], *shape[1:]) if self._is_bitnet(n) else shape for n, shape in found.items()}
 
+    @property
+    def ternary(self) -> tuple[str, ...]:
+        """Names of the packed ternary matrices, in the order of the file."""
+        return tuple(name for name in self._entries if self._is_bitnet(name))
+
     def file_of(self, name: str | None) -> Path:
         """The file that holds a tensor."""
         return self._files[self._pick(name)]

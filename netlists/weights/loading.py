@@ -12,6 +12,7 @@ from interconnect.errors import InputError
 from netlists.weights import checkpoint, csv_file, gguf_file, hex_file, numpy_files, torch_file
 from netlists.weights.blocks import BlockWeights
 from netlists.weights.hex_file import Words
+from netlists.weights.quantization import QuantizedWeights
 from netlists.weights.reading import library_message, pick
 
 Reader = Callable[[Path, str | None], tuple[NDArray[Any], str]]
@@ -116,6 +117,28 @@ def load_blocks(path: str | Path, name: str | None = None) -> BlockWeights:
     if _is_checkpoint(path):
         return checkpoint.Checkpoint(path).blocks(name)
     raise InputError("holds no blocks of integers", where=str(path), hint="give a .gguf or .safetensors file")
+
+
+def load_ternary(path: str | Path, name: str | None = None) -> QuantizedWeights | None:
+    """A packed ternary matrix as the digits of its file, shape (inputs, outputs), and their scales; None for any other
+    tensor.
+
+    Raises InputError: no such file, damaged, or a missing tensor.
+    """
+    path = _existing(path)
+    if not _is_checkpoint(path):
+        return None
+    found = checkpoint.Checkpoint(path)
+    if pick(name, list(found.shapes), str(path)) not in found.ternary:
+        return None
+    blocks = found.blocks(name)
+    return QuantizedWeights(blocks.integers.astype(np.int16), blocks.scale[0].astype(np.float64), blocks.bits)
+
+
+def ternary_names(path: str | Path) -> tuple[str, ...]:
+    """Names of the packed ternary matrices of a safetensors file, a folder or an index; empty for any other file."""
+    path = _existing(path)
+    return checkpoint.Checkpoint(path).ternary if _is_checkpoint(path) else ()
 
 
 def tensor_file(path: str | Path, name: str | None = None) -> Path:

@@ -91,7 +91,7 @@ def component_figures(source: RunData) -> dict[str, ComponentFigures]:
     g = macro.geometry
     calls = MacroLoops.of(g).calls
     # conversions that the estimate bills for one product: skipped and dropped ones are not made
-    made = g.groups * g.weights_per_row * g.partial_products * macro.mix.made
+    made = g.groups * g.weights_per_row * g.partial_products * macro.mix.share
     out = {}
     for component in COMPONENTS:
         energy, area = (_of(component, parts) for parts in (macro.conversion, macro.area))

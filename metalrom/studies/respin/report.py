@@ -124,6 +124,7 @@ def weight_array(macro: MetalMacro, work: PhaseDemand) -> WeightArray:
         column_pitch=pitch,
         spacing=pitch * LINE_SHARE,
         width=pitch * LINE_SHARE,
+        empty_places=2 if macro.ternary_columns == 1 else 0,
     )
 
 
