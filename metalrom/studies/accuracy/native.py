@@ -21,7 +21,7 @@ from metalrom.studies.accuracy.spent import Spent
 from metalrom.workloads.networks.linear import Float32, LinearLayer
 from netlists.weights import BlockWeights
 
-_TERNARY = {"TQ1_0": ("differential", 2), "TQ2_0": ("differential", 2)}
+_TERNARY = dict.fromkeys(("TQ1_0", "TQ2_0", "bitnet"), ("differential", 2))
 
 STORED = {"Q4_0": ("twos_complement", 4), "Q4_1": ("unsigned", 4), "Q8_0": ("differential", 8), **_TERNARY}
 """Mapping and bits with which the macro holds the integers of a block format: -8..7, 0..15, -127..127, -1..1."""
@@ -68,8 +68,8 @@ class ExactBlocks:
 class MacroBlocks(Counted):
     """Multiplies blocks through a chip: a `Macro` per block format, one place per layer.
 
-    Raises InputError if the rows of a conversion do not divide a block, or for options that the macro does not have or
-    that the blocks decide (`mapping`).
+    Raises InputError if the rows of a conversion do not divide a block that is less than a column, or for options that
+    the macro does not have or that the blocks decide (`mapping`).
     """
 
     def __init__(
@@ -93,15 +93,14 @@ class MacroBlocks(Counted):
         signed = reads_signs(chip.table)
         if signed:
             options.setdefault("symbol_values", SIGNED_VALUES)
-        for name, size in {(b.type, b.block_size) for b in map(native_blocks_of, layers)}:
-            mapping, bits = (SIGNED if signed else STORED)[name]
-            macro = chip.macro(
-                weight_bits=bits, input_bits=input_bits, mapping=mapping, seed=seed, effects=effects, **options
-            )
-            macro.store_blocks(
-                np.zeros((size, 1), np.int64), np.ones((1, 1)), block=size
-            )  # refuses before minutes pass
-            self._macros[name] = macro
+        for name, size, inputs in {(b.type, b.block_size, b.shape[0]) for b in map(native_blocks_of, layers)}:
+            if name not in self._macros:
+                mapping, bits = (SIGNED if signed else STORED)[name]
+                self._macros[name] = chip.macro(
+                    weight_bits=bits, input_bits=input_bits, mapping=mapping, seed=seed, effects=effects, **options
+                )
+            column = np.zeros((inputs, 1), np.int64)  # refuses before minutes pass
+            self._macros[name].store_blocks(column, np.ones((inputs // size, 1)), block=size)
 
     def conversions_per_weight(self, layer: LinearLayer) -> int:
         """Conversions of a weight of the layer, per group of rows."""
