@@ -1,6 +1,7 @@
 """Weight tensors from files, one reader per format, and their quantization to integers."""
 
 from netlists.weights.blocks import BlockWeights
+from netlists.weights.checkpoint import Checkpoint
 from netlists.weights.gguf_file import GgufFile
 from netlists.weights.hex_file import Words
 from netlists.weights.loading import (
@@ -19,6 +20,7 @@ __all__ = [
     "BITS",
     "SUFFIXES",
     "BlockWeights",
+    "Checkpoint",
     "GgufFile",
     "QuantizedWeights",
     "Words",

@@ -25,7 +25,8 @@ from metalrom.studies.accuracy import (
 from metalrom.studies.accuracy.measure import conversions_of
 from metalrom.studies.accuracy.native import BlockOperator, ExactBlocks, MacroBlocks
 from metalrom.workloads.networks.linear import LinearLayer, float_operator
-from metalrom.workloads.networks.llama import Llama, load_llama
+from metalrom.workloads.networks.llama import Llama
+from metalrom.workloads.networks.llama_files import load_llama
 from netlists.weights import BlockWeights, GgufFile
 
 WIDTH, WIDE, HEADS, VOCABULARY = 64, 96, 4, 12

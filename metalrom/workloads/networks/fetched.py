@@ -4,7 +4,8 @@ from pathlib import Path
 
 from metalrom.assets import asset_path
 from metalrom.workloads.networks.bert import Bert, load_bert
-from metalrom.workloads.networks.llama import Llama, load_llama
+from metalrom.workloads.networks.llama import Llama
+from metalrom.workloads.networks.llama_files import load_llama
 from metalrom.workloads.networks.tokenizer import Tokenizer, gguf_tokenizer, load_word_pieces
 from netlists.weights import GgufFile
 
