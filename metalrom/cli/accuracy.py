@@ -39,6 +39,7 @@ def add_accuracy_command(app: typer.Typer) -> None:
             "evaluate minilm --macro synthetic:sigma=0.14 --tasks wordsim,simlex --json",
             "evaluate smollm2 --macro out --native-blocks --budget",
             "evaluate SmolLM2-135M-Instruct.Q4_K_M.gguf --macro ideal --tokens 12 --limit 1",
+            "evaluate bitnet-b1.58-2B-4T --macro ideal --native-blocks --tokens 12 --limit 1",
         ),
     )(guarded(evaluate_model))
 
@@ -48,7 +49,7 @@ def evaluate_model(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="minilm or smollm2, fetched before, or a GGUF file of smollm2's kind",
+            help="minilm or smollm2, fetched before, a GGUF file of smollm2's kind, or the folder of a BitNet",
             autocompletion=known.names(known.MODELS),
         ),
     ],
@@ -60,7 +61,7 @@ def evaluate_model(
     activation_bits: Annotated[int, typer.Option(help="2 to 8, sign included")] = 8,
     fitted: Annotated[bool, typer.Option("--fitted-weights", help="column scales of least squared error")] = False,
     shifted: Annotated[bool, typer.Option("--shifted-activations", help="use the whole range of each token")] = False,
-    native: Annotated[bool, typer.Option("--native-blocks", help="the blocks of the GGUF file")] = False,
+    native: Annotated[bool, typer.Option("--native-blocks", help="the integers of the GGUF file or BitNet")] = False,
     conditions: Annotated[
         list[str] | None, typer.Option("--condition", help="e.g. ss_0.90V_85C; may be repeated")
     ] = None,
@@ -75,10 +76,9 @@ def evaluate_model(
     json: Json = False,
 ) -> None:
     """Accuracy of a real network with its weights in the macro."""
-    if model not in MODELS and not model.casefold().endswith(".gguf"):
-        raise InputError(
-            f"unknown model {shortened(repr(model))}", hint=f"{suggest(model, MODELS)} Or give a .gguf file"
-        )
+    if model not in MODELS and not model.casefold().endswith(".gguf") and not Path(model).is_dir():
+        hint = f"{suggest(model, MODELS)} Or give a .gguf file or the folder of a BitNet"
+        raise InputError(f"unknown model {shortened(repr(model))}", hint=hint)
     from metalrom.studies.accuracy import ActivationRule, NativeBlocks, Settings, WeightRule, chips_of
     from metalrom.studies.accuracy import evaluate_network as evaluated
     from metalrom.studies.accuracy.macro_product import checked_options

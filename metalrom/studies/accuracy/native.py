@@ -142,10 +142,10 @@ class BlockOperator:
 
 
 def native_blocks_of(layer: LinearLayer) -> BlockWeights:
-    """The layer's own blocks. Raises InputError for a layer without."""
+    """The layer's own blocks, whole columns where they share a scale. Raises InputError for a layer without."""
     if layer.blocks is None:
         raise InputError(f"layer {layer.name} has no native blocks", hint="load the network with blocks=True")
-    return layer.blocks
+    return layer.blocks.whole_columns()
 
 
 def formats(layers: Sequence[LinearLayer]) -> dict[str, int]:
