@@ -14,15 +14,25 @@ from netlists.weights.loading import (
     tensor_names,
     tensor_shapes,
 )
-from netlists.weights.quantization import BITS, QuantizedWeights, integer_weights, quantize
+from netlists.weights.quantization import (
+    BITS,
+    TERNARY_RULES,
+    QuantizedWeights,
+    TernaryRule,
+    integer_weights,
+    quantize,
+    quantize_columns,
+)
 
 __all__ = [
     "BITS",
     "SUFFIXES",
+    "TERNARY_RULES",
     "BlockWeights",
     "Checkpoint",
     "GgufFile",
     "QuantizedWeights",
+    "TernaryRule",
     "Words",
     "integer_weights",
     "load_blocks",
@@ -30,6 +40,7 @@ __all__ = [
     "load_tensor",
     "load_weights",
     "quantize",
+    "quantize_columns",
     "tensor_file",
     "tensor_names",
     "tensor_shapes",
