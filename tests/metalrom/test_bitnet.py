@@ -237,6 +237,9 @@ def test_folders_that_are_not_understood_are_refused(changes: dict[str, Any], wo
 def test_plain_floats_have_no_digits(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"q_proj\.weight is no packed ternary matrix"):
         load_bitnet(write_folder(tmp_path, None), blocks=True)
+    online = {"quant_method": "bitnet", "linear_class": "autobitlinear", "quantization_mode": "online"}
+    with pytest.raises(InputError, match=r"q_proj\.weight is no packed ternary matrix"):
+        load_bitnet(write_folder(tmp_path, None, quantization_config=online))
 
 
 def write_gguf(path: Path, architecture: str, kind: int, extra: dict[str, Float32] | None = None) -> dict[str, Float32]:

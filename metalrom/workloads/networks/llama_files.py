@@ -106,7 +106,8 @@ def load_bitnet(folder: Path, *, blocks: bool = False) -> Llama:
     """The network of a folder with config.json (model_type bitnet) and safetensors, packed ternary or plain floats.
 
     blocks: keep every linear layer's digits and scales, too. Raises InputError for another model type, a switch of the
-    configuration that is not known here, missing tensors, shapes that clash, or with `blocks` a layer without digits.
+    configuration that is not known here, missing tensors, shapes that clash, or a layer without digits where there must
+    be some: with `blocks`, and of the method bitnet (trained floats that become ternary at every use are not read).
     """
     path = folder / CONFIG
     try:
@@ -141,12 +142,16 @@ def load_bitnet(folder: Path, *, blocks: bool = False) -> Llama:
         what = f"activation {shortened(repr(data.get('hidden_act')))} is not known"
         raise InputError(what, where=str(path), hint=f"expected {' or '.join(ACTIVATIONS)}")
     kind = _Kind(data["hidden_act"], halves=True, sub_norms=True)
-    return _Parts(Checkpoint(folder), _FOLDER_NAMES, kind, sizes, (words, width), wide, blocks).network()
+    packed = data.get("quantization_config") is not None
+    return _Parts(Checkpoint(folder), _FOLDER_NAMES, kind, sizes, (words, width), wide, blocks, packed).network()
 
 
 @dataclass(frozen=True)
 class _Parts:
-    """Reads the tensors of a network. table: shape of the embedding; wide: of the hidden vector of the MLP."""
+    """Reads the tensors of a network. table: shape of the embedding; wide: length of the hidden vector of the MLP.
+
+    packed: the linear layers have to be blocks of integers, whether these are kept or not.
+    """
 
     source: _Source
     names: Mapping[str, str]
@@ -155,6 +160,7 @@ class _Parts:
     table: tuple[int, int]
     wide: int
     blocks: bool
+    packed: bool = False
 
     def __post_init__(self) -> None:
         sizes, width = self.sizes, self.table[1]
@@ -197,10 +203,10 @@ class _Parts:
         for beside in _BESIDE:
             if f"{name}.{beside}" in self.source.shapes:
                 raise InputError(f"has a tensor {name}.{beside}, which is not known", where=str(self.source.path))
-        matrix = np.ascontiguousarray(self._tensor(name, outputs, inputs).T)
         # Both come from the same stored order of outputs, so the rotary order of query and key rows is the same.
-        own = self.source.blocks(f"{name}.weight") if self.blocks else None
-        return LinearLayer(name, index, matrix, blocks=own)
+        own = self.source.blocks(f"{name}.weight") if self.blocks or self.packed else None
+        matrix = np.ascontiguousarray(self._tensor(name, outputs, inputs).T)
+        return LinearLayer(name, index, matrix, blocks=own if self.blocks else None)
 
     def _tensor(self, name: str, *shape: int) -> Float32:
         values = self.source.tensor(f"{name}.weight")
