@@ -210,8 +210,8 @@ def _quantization(workload: Workload, settings: Settings) -> str:
         return (
             f"linear layers: the file's own blocks ({held}), weights not quantized again, the float network being the "
             f"same blocks; activations of {settings.activations.bits} bits, {span}, one scale per token; exact: what "
-            "an ideal macro returns, computed as activation integers times dequantized weights in single precision; no "
-            "training; the rest digital float"
+            "an ideal macro returns, of several blocks per column computed as activation integers times dequantized "
+            "weights in single precision; no training; the rest digital float"
         )
     scale = "of the largest weight"
     if settings.weights.top == 1:

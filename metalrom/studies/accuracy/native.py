@@ -16,7 +16,7 @@ from interconnect.errors import InputError
 from metalrom.macro import EFFECTS, Macro
 from metalrom.studies.accuracy.chips import Chip
 from metalrom.studies.accuracy.macro_product import DROP_TARGET, SIGNED_VALUES, Counted, checked_options, reads_signs
-from metalrom.studies.accuracy.quantized import ActivationRule
+from metalrom.studies.accuracy.quantized import ActivationRule, ExactProduct
 from metalrom.studies.accuracy.spent import Spent
 from metalrom.workloads.networks.linear import Float32, LinearLayer
 from netlists.weights import BlockWeights
@@ -50,17 +50,22 @@ class BlockProduct(Protocol):
 
 
 class ExactBlocks:
-    """The product itself: integers times dequantized weights, sum of x (scale q + offset), by one GEMM.
+    """What an ideal macro with digital scales returns, by one GEMM.
 
-    That is what an ideal macro with digital scales returns, but for the rounding of single precision.
+    Of columns with one scale it is the integer product times the scale, exactly; of others the sum of x (scale q +
+    offset), integers times dequantized weights, but for the rounding of single precision.
     """
 
-    def store(self, layer: LinearLayer) -> Float32:
-        """The dequantized weights, which the layer has already."""
-        return layer.weight
+    def store(self, layer: LinearLayer) -> BlockWeights | Float32:
+        """The integers and scales of whole columns, or the dequantized weights, which the layer has already."""
+        blocks = native_blocks_of(layer)
+        return layer.weight if len(blocks.scale) > 1 or blocks.offset.any() else blocks
 
-    def multiply(self, x: IntArray, stored: Float32) -> NDArray[Any]:
+    def multiply(self, x: IntArray, stored: BlockWeights | Float32) -> NDArray[Any]:
         """x @ stored."""
+        if isinstance(stored, BlockWeights):
+            product = ExactProduct().multiply(x, stored.integers.astype(np.int16))
+            return np.asarray(product.astype(np.float64) * stored.scale)
         y: NDArray[Any] = x.astype(np.float32) @ stored
         return y
 
