@@ -16,13 +16,14 @@ from interconnect.errors import InputError, shortened
 from interconnect.suggestion import suggest
 from metalrom.cli import completion as known
 from metalrom.cli.console import emit, examples, guard, guarded, progress, say
-from metalrom.cli.options import Json, several_of
+from metalrom.cli.options import Json, one_of, several_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from metalrom.studies.accuracy import Evaluation, PassResult
     from metalrom.studies.accuracy.measure import Workload
+    from netlists.weights import TernaryRule
 
 MODELS = ("minilm", "smollm2")
 PAIRS, DOCUMENTS = 100, 2
@@ -39,6 +40,7 @@ def add_accuracy_command(app: typer.Typer) -> None:
             "evaluate minilm --macro synthetic:sigma=0.14 --tasks wordsim,simlex --json",
             "evaluate smollm2 --macro out --native-blocks --budget",
             "evaluate SmolLM2-135M-Instruct.Q4_K_M.gguf --macro ideal --tokens 12 --limit 1",
+            "evaluate bitnet-b1.58-2B-4T --macro ideal --native-blocks --tokens 12 --limit 1",
         ),
     )(guarded(evaluate_model))
 
@@ -48,7 +50,7 @@ def evaluate_model(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="minilm or smollm2, fetched before, or a GGUF file of smollm2's kind",
+            help="minilm or smollm2, fetched before, a GGUF file of smollm2's kind, or the folder of a BitNet",
             autocompletion=known.names(known.MODELS),
         ),
     ],
@@ -57,10 +59,13 @@ def evaluate_model(
     weight_bits: Annotated[
         str | None, typer.Option("--weights-bits", help="2 to 8, sign included, or ternary (default 8)")
     ] = None,
+    ternary_rule: Annotated[
+        str | None, one_of(known.TERNARY_RULES, "scale of ternary weights: twn or bitnet (default twn)")
+    ] = None,
     activation_bits: Annotated[int, typer.Option(help="2 to 8, sign included")] = 8,
     fitted: Annotated[bool, typer.Option("--fitted-weights", help="column scales of least squared error")] = False,
     shifted: Annotated[bool, typer.Option("--shifted-activations", help="use the whole range of each token")] = False,
-    native: Annotated[bool, typer.Option("--native-blocks", help="the blocks of the GGUF file")] = False,
+    native: Annotated[bool, typer.Option("--native-blocks", help="the integers of the GGUF file or BitNet")] = False,
     conditions: Annotated[
         list[str] | None, typer.Option("--condition", help="e.g. ss_0.90V_85C; may be repeated")
     ] = None,
@@ -75,18 +80,17 @@ def evaluate_model(
     json: Json = False,
 ) -> None:
     """Accuracy of a real network with its weights in the macro."""
-    if model not in MODELS and not model.casefold().endswith(".gguf"):
-        raise InputError(
-            f"unknown model {shortened(repr(model))}", hint=f"{suggest(model, MODELS)} Or give a .gguf file"
-        )
+    if model not in MODELS and not model.casefold().endswith(".gguf") and not Path(model).is_dir():
+        hint = f"{suggest(model, MODELS)} Or give a .gguf file or the folder of a BitNet"
+        raise InputError(f"unknown model {shortened(repr(model))}", hint=hint)
     from metalrom.studies.accuracy import ActivationRule, NativeBlocks, Settings, WeightRule, chips_of
     from metalrom.studies.accuracy import evaluate_network as evaluated
     from metalrom.studies.accuracy.macro_product import checked_options
     from metalrom.studies.accuracy.measure import conversions_of
 
     if native:
-        _check_native(model, weight_bits, fitted)
-    weights = NativeBlocks() if native else WeightRule(_bits(weight_bits), fitted)
+        _check_native(model, weight_bits, fitted, ternary_rule)
+    weights = NativeBlocks() if native else WeightRule(_bits(weight_bits), fitted, ternary=_rule(ternary_rule))
     settings = Settings(
         weights,
         ActivationRule(activation_bits, shifted),
@@ -146,10 +150,25 @@ def _bits(text: str | None) -> int:
         ) from None
 
 
-def _check_native(model: str, weight_bits: str | None, fitted: bool) -> None:
+def _rule(text: str | None) -> TernaryRule:
+    """The rule of ternary weights. Raises InputError for another word."""
+    from netlists.weights import TERNARY_RULES
+
+    for rule in TERNARY_RULES:
+        if text in (None, rule):
+            return rule
+    hint = f"{suggest(str(text), TERNARY_RULES)} Expected {' or '.join(TERNARY_RULES)}"
+    raise InputError(f"no rule {shortened(repr(text))}", where="--ternary-rule", hint=hint)
+
+
+def _check_native(model: str, weight_bits: str | None, fitted: bool, rule: str | None) -> None:
     if model == "minilm":
         raise InputError(f"{model} is stored as floats and has no blocks", where="--native-blocks", hint="smollm2")
-    for given, name in ((weight_bits is not None, "--weights-bits"), (fitted, "--fitted-weights")):
+    for given, name in (
+        (weight_bits is not None, "--weights-bits"),
+        (fitted, "--fitted-weights"),
+        (rule is not None, "--ternary-rule"),
+    ):
         if given:
             raise InputError("native blocks define their own bits and scales", where=name, hint="leave it out")
 

@@ -37,6 +37,7 @@ WORKLOADS = (
     "llama-3.1-8b", "bitnet-2b", "eva-vit-g/14", "q-former", "projection-4096", "projection-5120", "minigpt-4",
 )  # fmt: skip
 MODELS = ("minilm", "smollm2")
+TERNARY_RULES = complete("netlists.weights:TERNARY_RULES")
 SYSTEMS = complete(
     "metalrom.studies.systems.description:SYSTEMS", "metalrom.studies.systems.chip:CHIPS", also=("metal-rom",)
 )

@@ -27,6 +27,7 @@ from metalrom.specs.grammar import parse_spec
 from metalrom.specs.quantities import QUANTITIES
 from netlists.condition import NOMINAL_METALS
 from netlists.mapping import MAPPINGS
+from netlists.weights import TernaryRule
 
 MAX_WEIGHTS = 2**26
 """Entries of one matrix; the largest layers of 7 B models have 45 M."""
@@ -126,6 +127,11 @@ class WeightsSection(ConfigSection):
         description="per weight, sign included; 2 or `ternary`: ternary weights -1, 0, 1",
         json_schema_extra=_or_ternary,
     )
+    ternary_rule: TernaryRule = Field(
+        "twn",
+        description="of `bits: ternary`: twn, 0 below 0.7 of the column's mean |w|, scale the mean of the others; "
+        "bitnet, w / mean |w| rounded",
+    )
     integers: bool = Field(False, description="the file holds integers of `bits` bits: stored as they are")
     word_bits: Integer | None = Field(None, ge=1, le=32, description="hex files: bits of a word; default: `bits`")
     unsigned: bool = Field(False, description="hex files: words are not two's complement")
@@ -141,6 +147,8 @@ class WeightsSection(ConfigSection):
             raise ValueError("give either `file` (with `tensor`) or `random`")
         if self.random is not None and (self.tensor is not None or self.transpose):
             raise ValueError("`tensor` and `transpose` belong to `file`, not to `random`")
+        if self.ternary_rule != "twn" and (self.bits != 2 or self.integers):
+            raise ValueError("`ternary_rule` belongs to `bits: ternary` without `integers`")
         if self.random is not None and self.integers:
             raise ValueError("`integers` belongs to `file`, not to `random`")
         return self

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from characterization.testbench import MetalCorner
-from interconnect.arrays import IntArray
+from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 from interconnect.extraction import Extraction, extract
 from interconnect.files import read_bytes, unchanged_file
@@ -254,7 +254,7 @@ class Design:
         section = self.config.weights
         if section.random is not None:
             rng = np.random.default_rng(np.random.SeedSequence([self.config.characterization.seed, 10]))
-            values = quantize(rng.standard_normal(section.random), section.bits, top=self.scheme.largest)
+            values = self._quantized(rng.standard_normal(section.random))
             return values, None, "Gaussian random weights (a dry run)"
         if section.file is None:
             raise InputError("no weight file given", where=f"{self.path}: weights.file")
@@ -281,7 +281,11 @@ class Design:
                 source += f", a convolution kernel of {extents}: {part}rows are its unfolded inputs (im2col)"
             if section.integers:
                 return integer_weights(tensor, section.bits), digest, source
-            return quantize(tensor, section.bits, top=self.scheme.largest), digest, source
+            return self._quantized(tensor), digest, source
+
+    def _quantized(self, tensor: FloatArray) -> QuantizedWeights:
+        section = self.config.weights
+        return quantize(tensor, section.bits, top=self.scheme.largest, ternary=section.ternary_rule)
 
     def _stored_digits(self, file: Path) -> QuantizedWeights | None:
         """Digits and scales of a packed ternary matrix that goes into cells as it is: a second quantization would keep

@@ -24,6 +24,11 @@ class StoredBlocks:
     offset: FloatArray | None
     block: int
 
+    @property
+    def rows_per_sum(self) -> int | None:
+        """Rows that are summed before a scale is applied; None: a whole column."""
+        return None if self.block == self.weights.rows else self.block
+
     def combine(self, sums: NDArray[Any], inputs: IntArray) -> FloatArray:
         """Real output (batch, columns) of the blocks' products (batch, blocks, columns) and input sums (batch,
         blocks)."""
@@ -31,9 +36,10 @@ class StoredBlocks:
         return out if self.offset is None else out + inputs @ self.offset
 
 
-def check_block(block: int, rows: int) -> None:
-    """Raise InputError for a block that conversions of so many rows do not divide."""
-    if block < 1 or block % rows:
+def check_block(block: int, rows: int, inputs: int) -> None:
+    """Raise InputError for a block that conversions of so many rows do not divide, unless it is the whole column of
+    `inputs` rows, whose last conversion may be a shorter one."""
+    if block < 1 or (block % rows and block != inputs):
         raise InputError(
             f"macro: {rows} rows per conversion do not divide the block of {block} rows",
             hint="a readout table for the block size or a divisor of it",

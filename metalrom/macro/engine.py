@@ -322,7 +322,7 @@ class Macro:
             Shape (rows / block, columns), the unit of `scale`.
         block : int
             Rows of a block; the rows of a conversion must equal or divide it, because scale and offset are applied
-            digitally.
+            digitally. A block that is the whole column takes any: its last conversion is a shorter one.
         layer : int
             Number of the layer on the chip.
 
@@ -337,7 +337,7 @@ class Macro:
             For shapes that do not match.
         """
         for section in self._sections:
-            check_block(block, section.rows)
+            check_block(block, section.rows, len(integers))
         stored = self.store(integers, layer=layer)
         return StoredBlocks(stored, *block_scales(stored.rows, stored.columns, scale, offset, block), block)
 
@@ -417,8 +417,8 @@ class Macro:
         call, n = self._next(call), Counters()
         out = np.empty((len(x), stored.weights.columns))
         for rows in batch_slices(len(x), stored):  # bounds the memory of the partial sums
-            sums, counters = self._product(x[rows], stored.weights, call, rows.start, stored.block)
-            out[rows] = stored.combine(sums, block_sums(x[rows], stored.block))
+            sums, counters = self._product(x[rows], stored.weights, call, rows.start, stored.rows_per_sum)
+            out[rows] = stored.combine(sums, block_sums(x[rows], stored.rows_per_sum))
             n = n + counters
         return self._result(out, x, stored.weights, n, count_errors)
 

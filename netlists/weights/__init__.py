@@ -1,6 +1,7 @@
 """Weight tensors from files, one reader per format, and their quantization to integers."""
 
 from netlists.weights.blocks import BlockWeights
+from netlists.weights.checkpoint import Checkpoint
 from netlists.weights.gguf_file import GgufFile
 from netlists.weights.hex_file import Words
 from netlists.weights.loading import (
@@ -15,14 +16,25 @@ from netlists.weights.loading import (
     tensor_shapes,
     ternary_names,
 )
-from netlists.weights.quantization import BITS, QuantizedWeights, integer_weights, quantize
+from netlists.weights.quantization import (
+    BITS,
+    TERNARY_RULES,
+    QuantizedWeights,
+    TernaryRule,
+    integer_weights,
+    quantize,
+    quantize_columns,
+)
 
 __all__ = [
     "BITS",
     "SUFFIXES",
+    "TERNARY_RULES",
     "BlockWeights",
+    "Checkpoint",
     "GgufFile",
     "QuantizedWeights",
+    "TernaryRule",
     "Words",
     "integer_weights",
     "load_blocks",
@@ -31,6 +43,7 @@ __all__ = [
     "load_ternary",
     "load_weights",
     "quantize",
+    "quantize_columns",
     "tensor_file",
     "tensor_names",
     "tensor_shapes",

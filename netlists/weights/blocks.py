@@ -1,6 +1,8 @@
 """Weights in blocks of integers that share a scale and an offset, as quantized checkpoints hold them."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +39,13 @@ class BlockWeights:
         """(rows, cols)."""
         rows, cols = self.integers.shape
         return int(rows), int(cols)
+
+    def whole_columns(self) -> BlockWeights:
+        """The same weights in one block per column where every block of a column has its scale and none an offset, as
+        files of ternary networks with one scale per matrix do; otherwise these blocks."""
+        if len(self.scale) == 1 or self.offset.any() or (self.scale != self.scale[:1]).any():
+            return self
+        return replace(self, scale=self.scale[:1], offset=self.offset[:1], block_size=self.shape[0])
 
     def dequantized(self) -> NDArray[np.float32]:
         """The real weights, shape (rows, cols), computed in single precision as the format's own readers do."""

@@ -89,6 +89,14 @@ class Checkpoint:
             array = self._scaled(name, array)
         return array, f"tensor {name}"
 
+    def tensor(self, name: str | None) -> NDArray[np.float32]:
+        """A tensor in its real units, in single precision. Raises InputError as `numbers`, and for NaN or infinity."""
+        array, label = self.numbers(name)
+        out = array.astype(np.float32)
+        if not np.isfinite(out).all():
+            raise InputError(f"{label} holds NaN or infinity", where=str(self.path))
+        return out
+
     def blocks(self, name: str | None) -> BlockWeights:
         """A ternary matrix of the format `bitnet`, shape (inputs, outputs): digits, one scale for each output.
 

@@ -29,11 +29,10 @@ from metalrom.studies.accuracy.chips import coarse_table, find_condition, gaussi
 from metalrom.studies.accuracy.datasets import Judgements, judgements, read_word_pairs, spaced
 from metalrom.studies.accuracy.macro_product import MacroProduct, macro_options
 from metalrom.studies.accuracy.measure import conversions_of
-from metalrom.studies.accuracy.quantized import quantize_columns
 from metalrom.workloads.networks.bert import Bert, BertBlock, BertSizes, LayerNorm
 from metalrom.workloads.networks.linear import LinearLayer, float_operator
 from netlists.condition import Condition
-from netlists.weights import quantize
+from netlists.weights import TERNARY_RULES, TernaryRule, quantize
 from tests.metalrom.reference_wordpiece import WordPiece
 
 WORDS = ("love", "tiger", "cat", "book", "paper", "stock")
@@ -77,12 +76,12 @@ def test_exact_product_is_the_integer_product() -> None:
         np.testing.assert_array_equal(ExactProduct().multiply(x, w), x @ w.astype(np.int64))
 
 
-@pytest.mark.parametrize("bits", [8, 6, 4, 2])
-def test_one_rule_of_weight_quantization(bits: int) -> None:
+@pytest.mark.parametrize(("bits", "rule"), [(8, "twn"), (6, "twn"), (4, "twn"), (2, "twn"), (2, "bitnet")])
+def test_one_rule_of_weight_quantization(bits: int, rule: TernaryRule) -> None:
     weight = np.random.default_rng(bits).standard_normal((40, 7)).astype(np.float32)
     weight[:, 2] = 0
-    values, scale = quantize_columns(weight, 2 ** (bits - 1) - 1)
-    other = quantize(weight.astype(np.float64), bits)
+    values, scale = WeightRule(bits, ternary=rule)(weight)
+    other = quantize(weight.astype(np.float64), bits, ternary=rule)
     np.testing.assert_array_equal(values, other.values)
     np.testing.assert_allclose(scale, other.scale, rtol=1e-6)
 
@@ -308,6 +307,15 @@ def test_the_command_refuses_before_it_computes() -> None:
         evaluate_model("minilm", "ideal", weight_bits="9")
     with pytest.raises(InputError, match="`trit` is no number of bits"):
         evaluate_model("minilm", "ideal", weight_bits="trit")
+    with pytest.raises(InputError, match="no rule 'bitnett'; did you mean 'bitnet'"):
+        evaluate_model("minilm", "ideal", weight_bits="ternary", ternary_rule="bitnett")
+
+
+def test_the_rule_of_ternary_weights_is_said_and_changes_them(workload: SentenceSimilarity) -> None:
+    found = {r: evaluate_network(workload, [], Settings(WeightRule(2, ternary=r))) for r in TERNARY_RULES}
+    assert found["twn"].outcomes[1].figures != found["bitnet"].outcomes[1].figures
+    assert any("the mean of the |w| above 0.7 mean |w|" in note for note in found["twn"].notes)
+    assert any("the mean |w| (BitNet b1.58)" in note for note in found["bitnet"].notes)
 
 
 def test_result_is_plain_data_with_its_labels(workload: SentenceSimilarity) -> None:
@@ -364,7 +372,7 @@ def test_the_command_prints_one_document(capsys: pytest.CaptureFixture[str]) -> 
     assert [o["scheme"] for o in found["outcomes"]] == ["float", "w4a8 exact", "w4a8 ideal_1.00V_27C"]
     # 2 Q(10) = 1.5e-23: nothing errs
     assert found["outcomes"][2]["figures"] == found["outcomes"][1]["figures"]
-    assert found["settings"]["weights"] == {"bits": 4, "fitted": False, "largest": 7}
+    assert found["settings"]["weights"] == {"bits": 4, "fitted": False, "largest": 7, "ternary": "twn"}
     assert found["warnings"] == ["synthetic readout: chosen numbers, no circuit behind it"]
     assert any(note.startswith("wordsim: 3 of 353 pairs") for note in found["notes"])
 

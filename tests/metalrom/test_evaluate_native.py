@@ -25,7 +25,8 @@ from metalrom.studies.accuracy import (
 from metalrom.studies.accuracy.measure import conversions_of
 from metalrom.studies.accuracy.native import BlockOperator, ExactBlocks, MacroBlocks
 from metalrom.workloads.networks.linear import LinearLayer, float_operator
-from metalrom.workloads.networks.llama import Llama, load_llama
+from metalrom.workloads.networks.llama import Llama
+from metalrom.workloads.networks.llama_files import load_llama
 from netlists.weights import BlockWeights, GgufFile
 
 WIDTH, WIDE, HEADS, VOCABULARY = 64, 96, 4, 12
@@ -281,6 +282,7 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(workload: NextToken, tmp
         ("minilm", {}, "minilm is stored as floats"),
         ("smollm2", {"weight_bits": 4}, "--weights-bits: native blocks define their own bits and scales"),
         ("smollm2", {"fitted": True}, "--fitted-weights: native blocks define"),
+        ("smollm2", {"ternary_rule": "twn"}, "--ternary-rule: native blocks define"),
         ("smollm2", {"budget": True}, "--budget: the ideal macro with native blocks is computed as an exact product"),
         ("smollm2", {"options": ["columns_per_adc=8"]}, "--option: the ideal macro"),
     ],

@@ -10,7 +10,7 @@ import pytest
 from interconnect.errors import InputError
 from metalrom.workloads.networks.bert import Bert, BertBlock, BertSizes, LayerNorm, gelu
 from metalrom.workloads.networks.linear import Float32, LinearLayer, float_operator
-from metalrom.workloads.networks.llama import Llama, LlamaBlock, LlamaSizes
+from metalrom.workloads.networks.llama import Llama, LlamaBlock, LlamaSizes, silu, squared_relu
 from metalrom.workloads.networks.packing import batches, pack
 
 WIDTH, WIDE, HEADS, VOCABULARY = 12, 20, 3, 17
@@ -60,7 +60,7 @@ def _bert(seed: int) -> Bert:
     return Bert(sizes, d.array(VOCABULARY, WIDTH), d.array(8, WIDTH), d.array(WIDTH), d.norm(), blocks)
 
 
-def _llama(seed: int, key_heads: int = 1) -> Llama:
+def _llama(seed: int, key_heads: int = 1, *, bitnet: bool = False) -> Llama:
     d = Draw(seed)
     narrow = WIDTH // HEADS * key_heads
     blocks = tuple(
@@ -74,10 +74,14 @@ def _llama(seed: int, key_heads: int = 1) -> Llama:
             d.linear(WIDTH, WIDE, bias=False),
             d.linear(WIDTH, WIDE, bias=False),
             d.linear(WIDE, WIDTH, bias=False),
+            squared_relu if bitnet else silu,
+            d.array(WIDTH) if bitnet else None,
+            d.array(WIDE) if bitnet else None,
         )
         for _ in range(2)
     )
-    return Llama(LlamaSizes(2, HEADS, key_heads, 8, 1e4, EPSILON), d.array(VOCABULARY, WIDTH), blocks, d.array(WIDTH))
+    sizes = LlamaSizes(2, HEADS, key_heads, 8, 1e4, EPSILON, halves=bitnet)
+    return Llama(sizes, d.array(VOCABULARY, WIDTH), blocks, d.array(WIDTH))
 
 
 def _plain_attention(q, k, v, causal):
@@ -114,17 +118,20 @@ def _plain_bert(model: Bert, ids: list[int]):
 
 def _plain_llama(model: Llama, ids: list[int]):
     """Rotation as complex numbers (Su et al. 2021): pair i of a head turns by position * base^(-2 i / size)."""
+    bitnet = model.sizes.halves  # pairs of halves, the squared ReLU, and norms before the last products
 
     def norm(x, gain):
+        if gain is None:
+            return x
         return np.array([r / math.sqrt(np.mean(r * r) + EPSILON) for r in x]) * gain
 
     def turn(x):
         size = x.shape[2]
-        z = x[..., 0::2] + 1j * x[..., 1::2]
+        z = x[..., : size // 2] + 1j * x[..., size // 2 :] if bitnet else x[..., 0::2] + 1j * x[..., 1::2]
         for t in range(len(x)):
             for i in range(size // 2):
                 z[t, :, i] *= np.exp(1j * t * model.sizes.base ** (-2 * i / size))
-        return np.stack([z.real, z.imag], axis=-1).reshape(x.shape)
+        return np.concatenate([z.real, z.imag], -1) if bitnet else np.stack([z.real, z.imag], -1).reshape(x.shape)
 
     def apply(layer, x):
         return np.einsum("ti,ij->tj", x, layer.weight.astype(np.float64))
@@ -133,10 +140,11 @@ def _plain_llama(model: Llama, ids: list[int]):
     for b in model.blocks:
         h = norm(x, b.attention_norm)
         q, k, v = (apply(layer, h).reshape(len(ids), -1, WIDTH // HEADS) for layer in (b.query, b.key, b.value))
-        x = x + apply(b.output, _plain_attention(turn(q), turn(k), v, True))
+        x = x + apply(b.output, norm(_plain_attention(turn(q), turn(k), v, True), b.attention_sub_norm))
         h = norm(x, b.mlp_norm)
         gate = apply(b.gate, h)
-        x = x + apply(b.down, gate / (1 + np.exp(-gate)) * apply(b.up, h))
+        gate = gate * gate * (gate > 0) if bitnet else gate / (1 + np.exp(-gate))
+        x = x + apply(b.down, norm(gate * apply(b.up, h), b.mlp_sub_norm))
     return norm(x, model.norm)
 
 
@@ -147,9 +155,10 @@ def test_bert_equals_plain_sums(seed: int) -> None:
         np.testing.assert_allclose(hidden, _plain_bert(model, ids), atol=2e-5)
 
 
+@pytest.mark.parametrize("bitnet", [False, True])
 @pytest.mark.parametrize("key_heads", [1, 3])
-def test_llama_equals_plain_sums(key_heads: int) -> None:
-    model = _llama(2, key_heads)
+def test_llama_equals_plain_sums(key_heads: int, bitnet: bool) -> None:
+    model = _llama(2, key_heads, bitnet=bitnet)
     for ids, hidden in zip(SEQUENCES, model.hidden(SEQUENCES), strict=True):
         expected = _plain_llama(model, ids)
         np.testing.assert_allclose(hidden, expected, atol=5e-5)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from interconnect.errors import InputError
 from interconnect.optional import has_library
 from metalrom.assets import asset_state
-from metalrom.workloads.networks.llama import load_llama
+from metalrom.workloads.networks.llama_files import load_llama
 from netlists.weights import GgufFile
 from tests.metalrom.reference_bpe import BytePairs, byte_letters, split_text
 from tests.metalrom.reference_wordpiece import WordPiece, load_wordpiece, split_words

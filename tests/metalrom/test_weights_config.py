@@ -47,3 +47,20 @@ def test_what_is_no_layer_is_refused(tmp_path: Path) -> None:
         _ = design(tmp_path, file=".", tensor="conv.weight", transpose=False).weights
     with pytest.raises(InputError, match="there is no such weight file"):
         _ = design(tmp_path, file="nosuch", tensor="w").weights
+
+
+def test_ternary_weights_of_a_file_keep_digits_and_scale_and_the_rule_is_chosen(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    digits = rng.integers(-1, 2, (8, 4))
+    weight = (digits * np.float32(0.3)).astype(np.float32)
+    trained = rng.standard_normal((8, 4)).astype(np.float32)
+    save_file({"t": weight.T.copy(), "w": trained.T.copy()}, tmp_path / "model.safetensors")
+    found = design(tmp_path, file=".", tensor="t", bits="ternary").weights
+    np.testing.assert_array_equal(found.values, digits)
+    np.testing.assert_array_equal(found.scale, np.float64(np.float32(0.3)))
+    kept = np.abs(trained) > 0.7 * np.abs(trained).mean(0)
+    for rule, wanted in (("twn", np.sign(trained) * kept), ("bitnet", np.rint(trained / np.abs(trained).mean(0)))):
+        section = design(tmp_path, file=".", tensor="w", bits="ternary", ternary_rule=rule)
+        np.testing.assert_array_equal(section.weights.values, np.clip(wanted, -1, 1))
+    with pytest.raises(ValueError, match="`ternary_rule` belongs to `bits: ternary`"):
+        design(tmp_path, file=".", tensor="w", bits=4, ternary_rule="bitnet")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from interconnect.errors import InputError
 from netlists.weights import (
+    TERNARY_RULES,
     BlockWeights,
     GgufFile,
     Words,
@@ -21,6 +24,7 @@ from netlists.weights import (
     load_tensor,
     load_weights,
     quantize,
+    quantize_columns,
     tensor_names,
     tensor_shapes,
 )
@@ -270,9 +274,42 @@ def test_integers_are_stored_as_they_are() -> None:
 
 
 def test_ternary_quantization() -> None:
-    # mean |w| = 1: 0.4 rounds to 0, 0.6 to 1, -3 is cut to -1, 0 stays
-    q = quantize(np.array([[0.4], [0.6], [-3.0], [0.0]]), 2)
+    w = np.array([[0.4], [0.6], [-3.0], [0.0]])
+    # mean |w| = 1: 0.4 and 0.6 are below 0.7, the mean of the others is 3
+    q = quantize(w, 2)
+    assert (q.values[:, 0].tolist(), q.scale[0]) == ([0, 0, -1, 0], 3.0)
+    # 0.4 rounds to 0, 0.6 to 1, -3 is cut to -1, 0 stays
+    q = quantize(w, 2, ternary="bitnet")
     assert (q.values[:, 0].tolist(), q.scale[0]) == ([0, 1, -1, 0], 1.0)
+    with pytest.raises(InputError, match="ternary rule 'mean' is not known; twn or bitnet"):
+        quantize(w, 2, ternary="mean")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_ternary_weights_keep_their_digits_and_the_scale(kind: type[np.floating[Any]]) -> None:
+    rng = np.random.default_rng(6)
+    digits = rng.choice([-1, 0, 1], (6912, 40), p=[0.29, 0.42, 0.29])
+    digits[:, 0], digits[1:, 1], digits[0, 1] = 0, 0, -1  # no digit, and one alone
+    scale = rng.uniform(1e-3, 3, 40).astype(np.float32)
+    weights = (digits * scale).astype(kind)
+    for rule in TERNARY_RULES:
+        values, found = quantize_columns(weights, 1, ternary=rule)
+        np.testing.assert_array_equal(values, digits)
+        assert found[0] == 1
+        if rule == "twn":
+            assert found.dtype == kind
+            np.testing.assert_array_equal(found[1:], scale[1:])
+
+
+def test_the_ternary_rule_errs_as_the_closed_form_of_normal_weights_says() -> None:
+    """E (w - s q)^2 = 1 - 2 phi(t)^2 / Q(t) for the threshold t = 0.7 sqrt(2 / pi) and the scale s = phi(t) / Q(t)."""
+    w = np.random.default_rng(0).standard_normal((200_000, 1))
+    t = 0.7 * math.sqrt(2 / math.pi)
+    density, tail = math.exp(-t * t / 2) / math.sqrt(2 * math.pi), math.erfc(t / math.sqrt(2)) / 2
+    errors = {rule: ((quantize(w, 2, ternary=rule).dequantized() - w) ** 2).mean() for rule in TERNARY_RULES}
+    assert quantize(w, 2).scale[0] == pytest.approx(density / tail, rel=5e-3)
+    assert errors["twn"] == pytest.approx(1 - 2 * density**2 / tail, rel=1e-2)
+    assert errors["bitnet"] > 1.1 * errors["twn"]
 
 
 def test_a_damaged_npy_header_is_refused(tmp_path: Path) -> None:

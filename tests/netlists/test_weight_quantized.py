@@ -11,7 +11,7 @@ import pytest
 
 from interconnect.errors import InputError, MissingLibrary
 from interconnect.optional import has_library
-from netlists.weights import gguf_formats, load_blocks, load_tensor, load_weights
+from netlists.weights import BlockWeights, gguf_formats, load_blocks, load_tensor, load_weights
 from netlists.weights.gguf_formats import BLOCKS, INTEGER_BLOCKS, NAMES
 from tests.netlists.test_weight_formats import gguf_file
 
@@ -125,3 +125,17 @@ def test_without_the_package_it_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     path.write_bytes(gguf_file({"w": (Q4_K, (1, 256), bytes(144))}))
     with pytest.raises(MissingLibrary, match="GGUF tensors of type Q4_K need the package gguf; llm"):
         load_tensor(path, "w")
+
+
+def test_blocks_join_to_columns_only_where_their_scales_agree() -> None:
+    rng = np.random.default_rng(8)
+    digits, zeros = rng.integers(-1, 2, (512, 3)).astype(np.int8), np.zeros((2, 3), np.float32)
+    same = np.full((2, 3), 0.25, np.float32) * np.arange(1, 4, dtype=np.float32)
+    joined = BlockWeights("TQ2_0", 2, digits, same, zeros, 256).whole_columns()
+    assert (joined.block_size, joined.scale.shape, joined.offset.shape) == (512, (1, 3), (1, 3))
+    np.testing.assert_array_equal(joined.dequantized(), digits * same[0])
+    other = same.copy()
+    other[1, 2] = 0.5
+    for scale, offset in ((other, zeros), (same, zeros + 1)):
+        blocks = BlockWeights("TQ2_0", 2, digits, scale, offset, 256)
+        assert blocks.whole_columns() is blocks

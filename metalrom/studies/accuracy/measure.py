@@ -24,6 +24,12 @@ Progress = Callable[[str, int, int], None]
 """Called with what is running, layers done and layers in all."""
 
 
+_TERNARY_SCALES = {
+    "twn": "that is the mean of the |w| above 0.7 mean |w|, the others being 0 (TWN)",
+    "bitnet": "that is the mean |w| (BitNet b1.58)",
+}
+
+
 class Workload(Protocol):
     """A network with its data: what is run, and what is read off the outputs."""
 
@@ -204,10 +210,14 @@ def _quantization(workload: Workload, settings: Settings) -> str:
         return (
             f"linear layers: the file's own blocks ({held}), weights not quantized again, the float network being the "
             f"same blocks; activations of {settings.activations.bits} bits, {span}, one scale per token; exact: what "
-            "an ideal macro returns, computed as activation integers times dequantized weights in single precision; no "
-            "training; the rest digital float"
+            "an ideal macro returns, of several blocks per column computed as activation integers times dequantized "
+            "weights in single precision; no training; the rest digital float"
         )
-    scale = "of least squared error" if settings.weights.fitted else "of the largest weight"
+    scale = "of the largest weight"
+    if settings.weights.top == 1:
+        scale = _TERNARY_SCALES[settings.weights.ternary]
+    if settings.weights.fitted:
+        scale = "of least squared error"
     span = "shifted" if settings.activations.shifted else "symmetric"
     return (
         f"linear layers: weights of {settings.weights.bits} bits, one scale per column {scale}; activations of "

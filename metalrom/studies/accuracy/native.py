@@ -16,12 +16,12 @@ from interconnect.errors import InputError
 from metalrom.macro import EFFECTS, Macro
 from metalrom.studies.accuracy.chips import Chip
 from metalrom.studies.accuracy.macro_product import DROP_TARGET, SIGNED_VALUES, Counted, checked_options, reads_signs
-from metalrom.studies.accuracy.quantized import ActivationRule
+from metalrom.studies.accuracy.quantized import ActivationRule, ExactProduct
 from metalrom.studies.accuracy.spent import Spent
 from metalrom.workloads.networks.linear import Float32, LinearLayer
 from netlists.weights import BlockWeights
 
-_TERNARY = {"TQ1_0": ("differential", 2), "TQ2_0": ("differential", 2)}
+_TERNARY = dict.fromkeys(("TQ1_0", "TQ2_0", "bitnet"), ("differential", 2))
 
 STORED = {"Q4_0": ("twos_complement", 4), "Q4_1": ("unsigned", 4), "Q8_0": ("differential", 8), **_TERNARY}
 """Mapping and bits with which the macro holds the integers of a block format: -8..7, 0..15, -127..127, -1..1."""
@@ -50,17 +50,22 @@ class BlockProduct(Protocol):
 
 
 class ExactBlocks:
-    """The product itself: integers times dequantized weights, sum of x (scale q + offset), by one GEMM.
+    """What an ideal macro with digital scales returns, by one GEMM.
 
-    That is what an ideal macro with digital scales returns, but for the rounding of single precision.
+    Of columns with one scale it is the integer product times the scale, exactly; of others the sum of x (scale q +
+    offset), integers times dequantized weights, but for the rounding of single precision.
     """
 
-    def store(self, layer: LinearLayer) -> Float32:
-        """The dequantized weights, which the layer has already."""
-        return layer.weight
+    def store(self, layer: LinearLayer) -> BlockWeights | Float32:
+        """The integers and scales of whole columns, or the dequantized weights, which the layer has already."""
+        blocks = native_blocks_of(layer)
+        return layer.weight if len(blocks.scale) > 1 or blocks.offset.any() else blocks
 
-    def multiply(self, x: IntArray, stored: Float32) -> NDArray[Any]:
+    def multiply(self, x: IntArray, stored: BlockWeights | Float32) -> NDArray[Any]:
         """x @ stored."""
+        if isinstance(stored, BlockWeights):
+            product = ExactProduct().multiply(x, stored.integers.astype(np.int16))
+            return np.asarray(product.astype(np.float64) * stored.scale)
         y: NDArray[Any] = x.astype(np.float32) @ stored
         return y
 
@@ -68,8 +73,8 @@ class ExactBlocks:
 class MacroBlocks(Counted):
     """Multiplies blocks through a chip: a `Macro` per block format, one place per layer.
 
-    Raises InputError if the rows of a conversion do not divide a block, or for options that the macro does not have or
-    that the blocks decide (`mapping`).
+    Raises InputError if the rows of a conversion do not divide a block that is less than a column, or for options that
+    the macro does not have or that the blocks decide (`mapping`).
     """
 
     def __init__(
@@ -93,15 +98,14 @@ class MacroBlocks(Counted):
         signed = reads_signs(chip.table)
         if signed:
             options.setdefault("symbol_values", SIGNED_VALUES)
-        for name, size in {(b.type, b.block_size) for b in map(native_blocks_of, layers)}:
-            mapping, bits = (SIGNED if signed else STORED)[name]
-            macro = chip.macro(
-                weight_bits=bits, input_bits=input_bits, mapping=mapping, seed=seed, effects=effects, **options
-            )
-            macro.store_blocks(
-                np.zeros((size, 1), np.int64), np.ones((1, 1)), block=size
-            )  # refuses before minutes pass
-            self._macros[name] = macro
+        for name, size, inputs in {(b.type, b.block_size, b.shape[0]) for b in map(native_blocks_of, layers)}:
+            if name not in self._macros:
+                mapping, bits = (SIGNED if signed else STORED)[name]
+                self._macros[name] = chip.macro(
+                    weight_bits=bits, input_bits=input_bits, mapping=mapping, seed=seed, effects=effects, **options
+                )
+            column = np.zeros((inputs, 1), np.int64)  # refuses before minutes pass
+            self._macros[name].store_blocks(column, np.ones((inputs // size, 1)), block=size)
 
     def conversions_per_weight(self, layer: LinearLayer) -> int:
         """Conversions of a weight of the layer, per group of rows."""
@@ -143,10 +147,10 @@ class BlockOperator:
 
 
 def native_blocks_of(layer: LinearLayer) -> BlockWeights:
-    """The layer's own blocks. Raises InputError for a layer without."""
+    """The layer's own blocks, whole columns where they share a scale. Raises InputError for a layer without."""
     if layer.blocks is None:
         raise InputError(f"layer {layer.name} has no native blocks", hint="load the network with blocks=True")
-    return layer.blocks
+    return layer.blocks.whole_columns()
 
 
 def formats(layers: Sequence[LinearLayer]) -> dict[str, int]:

@@ -14,6 +14,7 @@ from metalrom.studies.accuracy.spent import Spent
 from metalrom.workloads.activations import quantize_activations
 from metalrom.workloads.networks.linear import Float32, LinearLayer
 from netlists.mapping import Scheme
+from netlists.weights import TernaryRule, quantize_columns
 
 MAX_BITS = 8
 MIN_BITS = 2
@@ -81,16 +82,22 @@ class WeightRule:
 
     fitted: the scale with the least squared error is searched below the one that just holds the largest weight, which
     then clips; costs nothing in the macro, but harms networks that live on few large weights. largest: integer; that of
-    the word by default.
+    the word by default. ternary: the rule where it is 1, see `netlists.weights.quantize_columns`.
     Raises InputError for bits outside 2..8.
     """
 
     bits: int
     fitted: bool = False
     largest: int | None = None
+    ternary: TernaryRule = "twn"
 
     def __post_init__(self) -> None:
         _check("weight", self.bits)
+
+    @property
+    def top(self) -> int:
+        """The largest integer."""
+        return 2 ** (self.bits - 1) - 1 if self.largest is None else self.largest
 
     def within(self, scheme: Scheme) -> WeightRule:
         """The rule with the range that a mapping holds."""
@@ -98,13 +105,12 @@ class WeightRule:
 
     def __call__(self, weight: Float32) -> tuple[NDArray[np.int16], Float32]:
         """Integers, shape as `weight`, and scales (outputs,)."""
-        top = 2 ** (self.bits - 1) - 1 if self.largest is None else self.largest
-        values, scale = quantize_columns(weight, top)
+        values, scale = quantize_columns(weight, self.top, ternary=self.ternary)
         if not self.fitted:
             return values, scale
         least = _squares(weight, values, scale)
         for fraction in FRACTIONS:
-            tried, step = quantize_columns(weight, top, fraction)
+            tried, step = quantize_columns(weight, self.top, fraction=fraction)
             squares = _squares(weight, tried, step)
             better = squares < least
             values[:, better], scale[better], least[better] = tried[:, better], step[better], squares[better]
@@ -136,20 +142,6 @@ class ActivationRule:
         scale[scale == 0] = 1.0
         half = 2 ** (self.bits - 1)
         return np.rint((exact - low) / scale).astype(np.int64) - half, scale, low + half * scale
-
-
-def quantize_columns(weight: Float32, top: int, fraction: float | None = None) -> tuple[NDArray[np.int16], Float32]:
-    """q = round(w / s) within +-top: integers as `weight`, scales (outputs,).
-
-    Without a fraction the rule of `netlists.weights.quantize`, for any range and in single precision: s = max|w| / top,
-    of ternary weights the mean of |w|. With one, s = fraction max|w| / top.
-    """
-    if top == 1 and fraction is None:
-        scale = np.abs(weight).mean(axis=0)
-    else:
-        scale = np.abs(weight).max(axis=0) * np.float32((1.0 if fraction is None else fraction) / top)
-    scale = np.where(scale > 0, scale, np.float32(1)).astype(np.float32)
-    return np.clip(np.rint(weight / scale), -top, top).astype(np.int16), scale
 
 
 def _squares(weight: Float32, values: NDArray[np.int16], scale: Float32) -> Float32:

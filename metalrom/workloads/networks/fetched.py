@@ -4,8 +4,9 @@ from pathlib import Path
 
 from metalrom.assets import asset_path
 from metalrom.workloads.networks.bert import Bert, load_bert
-from metalrom.workloads.networks.llama import Llama, load_llama
-from metalrom.workloads.networks.tokenizer import Tokenizer, gguf_tokenizer, load_word_pieces
+from metalrom.workloads.networks.llama import Llama
+from metalrom.workloads.networks.llama_files import load_bitnet, load_llama
+from metalrom.workloads.networks.tokenizer import Tokenizer, gguf_tokenizer, load_tokenizer, load_word_pieces
 from netlists.weights import GgufFile
 
 TERNARY_FILE = "model.safetensors"
@@ -41,7 +42,13 @@ def smollm2(*, blocks: bool = False) -> tuple[Llama, Tokenizer]:
 
 
 def language_model(path: Path, *, blocks: bool = False) -> tuple[Llama, Tokenizer]:
-    """The network of a GGUF file of the Llama family, and its tokenizer. Raises InputError as `load_llama`."""
+    """The network of a GGUF file of the Llama family, or of a folder with a BitNet, and its tokenizer.
+
+    Raises InputError as `load_llama`, `load_bitnet` and their tokenizers.
+    """
+    if path.is_dir():
+        tokenizer = load_tokenizer(path / "tokenizer.json")
+        return load_bitnet(path, blocks=blocks), tokenizer
     file = GgufFile(path)
     tokenizer = gguf_tokenizer(file)
     return load_llama(file, blocks=blocks), tokenizer

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from metalrom.workloads.activations import quantize_activations
 from netlists.weights import BlockWeights
 
 Float32 = NDArray[np.float32]
@@ -45,3 +46,16 @@ def float_operator(layer: LinearLayer, x: Float32) -> Float32:
     """The layer as trained, in single precision."""
     y = x @ layer.weight
     return y if layer.bias is None else y + layer.bias
+
+
+def rounded_operator(bits: int) -> Operator:
+    """The layer as trained on activations that are rounded per token to `bits` bits, as a BitNet is trained (8 bits).
+
+    The step is max|x| / 127 for 8 bits (Ma et al. 2024, The Era of 1-bit LLMs).
+    """
+
+    def apply(layer: LinearLayer, x: Float32) -> Float32:
+        integers, scale = quantize_activations(x.astype(np.float64), bits)
+        return float_operator(layer, (integers * scale).astype(np.float32))
+
+    return apply

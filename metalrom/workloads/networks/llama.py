@@ -1,26 +1,46 @@
-"""Llama-family decoder in numpy: RMS norm, rotary positions, grouped queries, SwiGLU, output tied to the embedding.
+"""Llama-family decoder in numpy: RMS norm, rotary positions, grouped queries, gated MLP, output tied to the embedding.
 
-Touvron et al. 2023 (Llama), Su et al. 2021 (rotary positions), Shazeer 2020 (SwiGLU).
+Touvron et al. 2023 (Llama), Su et al. 2021 (rotary positions), Shazeer 2020 (SwiGLU). BitNet b1.58 (Ma et al. 2025,
+2B4T report) is the same decoder with another activation and a norm before each block's last two products.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
 
 from interconnect.arrays import IntArray
-from interconnect.errors import InputError
 from metalrom.workloads.networks.linear import Float32, LinearLayer, Operator, float_operator
 from metalrom.workloads.networks.packing import attend, pack
-from netlists.weights import GgufFile
+
+Activation = Callable[[Float32], Float32]
+
+
+def silu(x: Float32) -> Float32:
+    """x / (1 + exp(-x)) (Elfwing et al. 2018)."""
+    out: Float32 = x * expit(x)
+    return out
+
+
+def squared_relu(x: Float32) -> Float32:
+    """max(x, 0)^2 (So et al. 2021)."""
+    out: Float32 = np.square(np.maximum(x, np.float32(0)))
+    return out
+
+
+ACTIVATIONS: dict[str, Activation] = {"silu": silu, "relu2": squared_relu}
+"""Activations by the name that a config.json gives them."""
 
 
 @dataclass(frozen=True)
 class LlamaSizes:
-    """heads, key_heads: query and key/value heads; longest: tokens of one text; base: of the rotary frequencies."""
+    """heads, key_heads: query and key/value heads; longest: tokens of one text; base: of the rotary frequencies.
+
+    halves: rotary pairs are i and i + size / 2 of a head, not neighbours.
+    """
 
     blocks: int
     heads: int
@@ -28,11 +48,16 @@ class LlamaSizes:
     longest: int
     base: float
     epsilon: float
+    halves: bool = False
 
 
 @dataclass(frozen=True)
 class LlamaBlock:
-    """One decoder layer. attention_norm, mlp_norm: gains, shape (width,)."""
+    """One decoder layer. attention_norm, mlp_norm: gains, shape (width,).
+
+    attention_sub_norm, mlp_sub_norm: gains of norms before `output` and before `down`, of as many values as these have
+    inputs; None without.
+    """
 
     attention_norm: Float32
     query: LinearLayer
@@ -43,6 +68,9 @@ class LlamaBlock:
     gate: LinearLayer
     up: LinearLayer
     down: LinearLayer
+    activation: Activation = silu
+    attention_sub_norm: Float32 | None = None
+    mlp_sub_norm: Float32 | None = None
 
     @property
     def layers(self) -> tuple[LinearLayer, ...]:
@@ -79,11 +107,12 @@ class Llama:
         for block in self.blocks:
             h = rms_norm(x, block.attention_norm, sizes.epsilon)
             q, k, v = (operator(part, h).reshape(tokens, -1, size) for part in (block.query, block.key, block.value))
-            mixed = attend(packed, rotate(q, turn), rotate(k, turn), v, causal=True, scale=size**-0.5)
-            x = x + operator(block.output, mixed)
+            q, k = (rotate(part, turn, halves=sizes.halves) for part in (q, k))
+            mixed = attend(packed, q, k, v, causal=True, scale=size**-0.5)
+            x = x + operator(block.output, rms_norm(mixed, block.attention_sub_norm, sizes.epsilon))
             h = rms_norm(x, block.mlp_norm, sizes.epsilon)
-            gate = operator(block.gate, h)
-            x = x + operator(block.down, gate * expit(gate) * operator(block.up, h))
+            gated = block.activation(operator(block.gate, h)) * operator(block.up, h)
+            x = x + operator(block.down, rms_norm(gated, block.mlp_sub_norm, sizes.epsilon))
         return np.split(rms_norm(x, self.norm, sizes.epsilon), np.cumsum(packed.lengths)[:-1])
 
     def logits(self, hidden: Float32) -> Float32:
@@ -91,8 +120,10 @@ class Llama:
         return hidden @ self.embedding.T
 
 
-def rms_norm(x: Float32, gain: Float32, epsilon: float) -> Float32:
-    """x / rms(x) * gain (Zhang, Sennrich 2019)."""
+def rms_norm(x: Float32, gain: Float32 | None, epsilon: float) -> Float32:
+    """x / rms(x) * gain (Zhang, Sennrich 2019); x itself without a gain."""
+    if gain is None:
+        return x
     out: Float32 = x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + np.float32(epsilon)) * gain
     return out
 
@@ -103,74 +134,16 @@ def rotation(positions: IntArray, size: int, base: float) -> tuple[Float32, Floa
     return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
 
 
-def rotate(x: Float32, turn: tuple[Float32, Float32]) -> Float32:
-    """Rotate every neighbouring pair of a head, x: (tokens, heads, size).
+def rotate(x: Float32, turn: tuple[Float32, Float32], *, halves: bool = False) -> Float32:
+    """Rotate every pair of a head, x: (tokens, heads, size): neighbours, or with `halves` i and i + size / 2.
 
-    GGUF files hold query and key rows in that order; the original checkpoints pair i with i + size / 2.
+    GGUF files of the architecture llama hold query and key rows so that neighbours are pairs; other files pair halves.
     """
     cos, sin = (part[:, None, :] for part in turn)
-    even, odd = x[..., 0::2], x[..., 1::2]
+    half = x.shape[-1] // 2
+    first, second = (slice(half), slice(half, None)) if halves else (slice(0, None, 2), slice(1, None, 2))
+    a, b = x[..., first], x[..., second]
     out = np.empty_like(x)
-    out[..., 0::2] = even * cos - odd * sin
-    out[..., 1::2] = even * sin + odd * cos
+    out[..., first] = a * cos - b * sin
+    out[..., second] = a * sin + b * cos
     return out
-
-
-def load_llama(file: GgufFile, *, blocks: bool = False) -> Llama:
-    """The network of a GGUF file. blocks: keep every linear layer's own integers, too.
-
-    Raises InputError for another architecture, missing tensors, shapes that clash, or with `blocks` a linear layer that
-    is stored as plain numbers.
-    """
-    where = str(file.path)
-    if file.get("general.architecture", str) != "llama":
-        raise InputError(
-            f"architecture {file.metadata['general.architecture']} is not known, expected llama", where=where
-        )
-    if "output.weight" in file.tensors:
-        raise InputError("has a separate output matrix, expected one tied to the embedding", where=where)
-    sizes = LlamaSizes(
-        blocks=file.get("llama.block_count", int),
-        heads=file.get("llama.attention.head_count", int),
-        key_heads=file.get("llama.attention.head_count_kv", int),
-        longest=file.get("llama.context_length", int),
-        base=file.get("llama.rope.freq_base", float),
-        epsilon=file.get("llama.attention.layer_norm_rms_epsilon", float),
-    )
-    width, wide = file.get("llama.embedding_length", int), file.get("llama.feed_forward_length", int)
-    if min(sizes.heads, sizes.key_heads) < 1 or sizes.heads % sizes.key_heads or width % (2 * sizes.heads):
-        raise InputError("has head counts that do not divide its width", where=where)
-    if file.metadata.get("llama.rope.dimension_count", width // sizes.heads) != width // sizes.heads:
-        raise InputError("rotates only a part of each head, which is not supported", where=where)
-    narrow = width // sizes.heads * sizes.key_heads
-    order = iter(range(7 * sizes.blocks))
-
-    def tensor(name: str, *shape: int) -> Float32:
-        values = file.tensor(name)
-        if values.shape != shape:
-            raise InputError(f"tensor {name} has shape {values.shape}, expected {shape}", where=where)
-        return values
-
-    def linear(name: str, inputs: int, outputs: int) -> LinearLayer:
-        matrix = np.ascontiguousarray(tensor(f"{name}.weight", outputs, inputs).T)
-        # Both come from the same stored order of outputs, so the rotary order of query and key rows is the same.
-        own = file.blocks(f"{name}.weight") if blocks else None
-        return LinearLayer(name, next(order), matrix, blocks=own)
-
-    def block(i: int) -> LlamaBlock:
-        at = f"blk.{i}"
-        return LlamaBlock(
-            attention_norm=tensor(f"{at}.attn_norm.weight", width),
-            query=linear(f"{at}.attn_q", width, width),
-            key=linear(f"{at}.attn_k", width, narrow),
-            value=linear(f"{at}.attn_v", width, narrow),
-            output=linear(f"{at}.attn_output", width, width),
-            mlp_norm=tensor(f"{at}.ffn_norm.weight", width),
-            gate=linear(f"{at}.ffn_gate", width, wide),
-            up=linear(f"{at}.ffn_up", width, wide),
-            down=linear(f"{at}.ffn_down", wide, width),
-        )
-
-    embedding = tensor("token_embd.weight", len(file.get("tokenizer.ggml.tokens", list)), width)
-    decoder = tuple(block(i) for i in range(sizes.blocks))
-    return Llama(sizes, embedding, decoder, tensor("output_norm.weight", width))

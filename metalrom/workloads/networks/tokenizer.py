@@ -12,6 +12,12 @@ from interconnect.files import read_text
 from interconnect.optional import optional_library
 from netlists.weights import GgufFile
 
+MAX_TOKENIZER = 2**27
+"""Bytes of a tokenizer.json; those of 256,000 tokens have 35 MB."""
+
+PROBE = "a"
+"""A text that every vocabulary has."""
+
 LONGEST_WORD = 100
 """Characters; a longer word becomes [UNK] (BERT's own)."""
 
@@ -81,6 +87,24 @@ def gguf_tokenizer(file: GgufFile) -> Tokenizer:
         return byte_pairs(tokens, merges, unknown=file.get("tokenizer.ggml.unknown_token_id", int))
     except InputError as error:
         raise type(error)(error.what, where=error.where or str(file.path), hint=error.hint) from None
+
+
+def load_tokenizer(path: Path) -> Tokenizer:
+    """A tokenizer.json of the package itself; what it puts around every text is kept.
+
+    Raises InputError if it cannot be read, or puts other tokens between those of a text.
+    """
+    library = _library()
+    content = read_text(path, limit=MAX_TOKENIZER)
+    try:
+        found = library.Tokenizer.from_str(content)
+        plain, whole = (found.encode(PROBE, add_special_tokens=special).ids for special in (False, True))
+    except Exception as error:  # the library's own kinds
+        raise InputError(f"is refused by tokenizers ({shortened(error_text(error))})", where=str(path)) from None
+    for start in range(len(whole) - len(plain) + 1):
+        if plain and whole[start : start + len(plain)] == plain:
+            return Tokenizer(found, tuple(whole[:start]), tuple(whole[start + len(plain) :]))
+    raise InputError("puts special tokens inside a text, which is not supported", where=str(path))
 
 
 def word_pieces(words: Sequence[str]) -> Tokenizer:
