@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from metalrom.studies.accuracy.measure import Workload
     from netlists.weights import TernaryRule
 
-MODELS = ("minilm", "smollm2")
+MODELS = ("minilm", "minilm-ternary", "minilm-two-planes", "smollm2")
 PAIRS, DOCUMENTS = 100, 2
 WORD_TOKENS, STORY_TOKENS = 64, 24
 """Defaults of --limit and --tokens for the encoder and the language model: a minute or two, not an hour."""
@@ -50,7 +50,7 @@ def evaluate_model(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="minilm or smollm2, fetched before, a GGUF file of smollm2's kind, or the folder of a BitNet",
+            help="minilm[-ternary, -two-planes] or smollm2, fetched before, a GGUF file, or a folder (BitNet, distill)",
             autocompletion=known.names(known.MODELS),
         ),
     ],
@@ -178,11 +178,16 @@ def _workload(model: str, tasks: str | None, limit: int | None, tokens: int | No
     from metalrom.studies.accuracy.datasets import judgements, lee_documents
     from metalrom.workloads.networks import fetched
 
-    if model == "minilm":
+    distilled = None if model == "minilm" else fetched.distilled_folder(model)
+    if model == "minilm" or distilled is not None:
         names = [name.strip() for name in (tasks or "wordsim").split(",")]
         kept = None if limit == 0 else (limit or PAIRS)
         asked = judgements(names, kept)  # missing data is refused before a model is loaded
-        return SentenceSimilarity(*fetched.minilm(), asked, most_tokens=tokens or WORD_TOKENS)
+        if distilled is not None and not native:
+            hint = "with --native-blocks"
+            raise InputError(f"{model} is stored as digits, which are not quantized again", where="MODEL", hint=hint)
+        loaded_encoder = fetched.minilm() if distilled is None else fetched.ternary_minilm(distilled)
+        return SentenceSimilarity(*loaded_encoder, asked, most_tokens=tokens or WORD_TOKENS)
     if tasks not in (None, "next_token"):
         raise InputError(
             f"a language model has one task, next_token, not {tasks!r}", where="--tasks", hint="leave it out"

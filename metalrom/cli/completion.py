@@ -36,7 +36,7 @@ WORKLOADS = (
     "alexnet", "alexnet-cifar", "resnet-18", "resnet-34", "bert-base", "gpt2", "vit-b/16", "vicuna-7b",
     "llama-3.1-8b", "bitnet-2b", "eva-vit-g/14", "q-former", "projection-4096", "projection-5120", "minigpt-4",
 )  # fmt: skip
-MODELS = ("minilm", "smollm2")
+MODELS = ("minilm", "minilm-ternary", "minilm-two-planes", "smollm2")
 TERNARY_RULES = complete("netlists.weights:TERNARY_RULES")
 SYSTEMS = complete(
     "metalrom.studies.systems.description:SYSTEMS", "metalrom.studies.systems.chip:CHIPS", also=("metal-rom",)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from interconnect.arrays import IntArray
 from interconnect.errors import InputError
-from metalrom.macro import EFFECTS, Macro
+from metalrom.macro import EFFECTS, Macro, StoredBlocks
 from metalrom.studies.accuracy.chips import Chip
 from metalrom.studies.accuracy.macro_product import DROP_TARGET, SIGNED_VALUES, Counted, checked_options, reads_signs
 from metalrom.studies.accuracy.quantized import ActivationRule, ExactProduct
@@ -56,17 +56,22 @@ class ExactBlocks:
     offset), integers times dequantized weights, but for the rounding of single precision.
     """
 
-    def store(self, layer: LinearLayer) -> BlockWeights | Float32:
-        """The integers and scales of whole columns, or the dequantized weights, which the layer has already."""
-        blocks = native_blocks_of(layer)
-        return layer.weight if len(blocks.scale) > 1 or blocks.offset.any() else blocks
+    def store(self, layer: LinearLayer) -> list[BlockWeights | Float32]:
+        """Of every plane the integers and scales of whole columns, or the dequantized weights of the layer."""
+        planes = native_planes_of(layer)
+        if any(len(plane.scale) > 1 or plane.offset.any() for plane in planes):
+            return [layer.weight]  # the sum of its planes
+        return list(planes)
 
-    def multiply(self, x: IntArray, stored: BlockWeights | Float32) -> NDArray[Any]:
-        """x @ stored."""
-        if isinstance(stored, BlockWeights):
-            product = ExactProduct().multiply(x, stored.integers.astype(np.int16))
-            return np.asarray(product.astype(np.float64) * stored.scale)
-        y: NDArray[Any] = x.astype(np.float32) @ stored
+    def multiply(self, x: IntArray, stored: list[BlockWeights | Float32]) -> NDArray[Any]:
+        """x @ the sum of what is stored."""
+        return np.asarray(sum(self._product(x, part) for part in stored))
+
+    def _product(self, x: IntArray, part: BlockWeights | Float32) -> NDArray[Any]:
+        if isinstance(part, BlockWeights):
+            product = ExactProduct().multiply(x, part.integers.astype(np.int16))
+            return np.asarray(product.astype(np.float64) * part.scale)
+        y: NDArray[Any] = x.astype(np.float32) @ part
         return y
 
 
@@ -98,7 +103,9 @@ class MacroBlocks(Counted):
         signed = reads_signs(chip.table)
         if signed:
             options.setdefault("symbol_values", SIGNED_VALUES)
-        for name, size, inputs in {(b.type, b.block_size, b.shape[0]) for b in map(native_blocks_of, layers)}:
+        self._layers = len(layers)
+        planes = [plane for layer in layers for plane in native_planes_of(layer)]
+        for name, size, inputs in {(b.type, b.block_size, b.shape[0]) for b in planes}:
             if name not in self._macros:
                 mapping, bits = (SIGNED if signed else STORED)[name]
                 self._macros[name] = chip.macro(
@@ -109,20 +116,27 @@ class MacroBlocks(Counted):
 
     def conversions_per_weight(self, layer: LinearLayer) -> int:
         """Conversions of a weight of the layer, per group of rows."""
-        return self._macros[native_blocks_of(layer).type].partial_products
+        return sum(self._macros[plane.type].partial_products for plane in native_planes_of(layer))
 
     def store(self, layer: LinearLayer) -> Any:
-        """Program a layer's integers; its index decides its frozen deviations."""
-        b = native_blocks_of(layer)
-        macro = self._macros[b.type]
-        offset = b.offset if b.offset.any() else None
-        return macro, macro.store_blocks(b.integers, b.scale, offset, block=b.block_size, layer=layer.index)
+        """Program a layer's integers, plane by plane; its index decides their frozen deviations."""
+        return [
+            (macro, self._program(macro, plane, layer.index + number * self._layers))
+            for number, plane in enumerate(native_planes_of(layer))
+            for macro in (self._macros[plane.type],)
+        ]
 
     def multiply(self, x: IntArray, stored: Any) -> NDArray[Any]:
         """What the macro returns. Formats share one numbering of the noise draws: no draw is used twice."""
-        macro, blocks = stored
-        self._calls += 1
-        return self.count(macro.run(x, blocks, call=self._calls - 1))
+        found = []
+        for macro, blocks in stored:
+            found.append(self.count(macro.run(x, blocks, call=self._calls)))
+            self._calls += 1
+        return np.asarray(sum(found))
+
+    def _program(self, macro: Macro, plane: BlockWeights, layer: int) -> StoredBlocks:
+        offset = plane.offset if plane.offset.any() else None
+        return macro.store_blocks(plane.integers, plane.scale, offset, block=plane.block_size, layer=layer)
 
 
 class BlockOperator:
@@ -146,13 +160,16 @@ class BlockOperator:
         return y if layer.bias is None else y + layer.bias
 
 
-def native_blocks_of(layer: LinearLayer) -> BlockWeights:
-    """The layer's own blocks, whole columns where they share a scale. Raises InputError for a layer without."""
+def native_planes_of(layer: LinearLayer) -> tuple[BlockWeights, ...]:
+    """The layer's own blocks, of every plane, as whole columns where they share a scale.
+
+    Raises InputError for a layer without.
+    """
     if layer.blocks is None:
         raise InputError(f"layer {layer.name} has no native blocks", hint="load the network with blocks=True")
-    return layer.blocks.whole_columns()
+    return tuple(plane.whole_columns() for plane in (layer.blocks, *layer.further))
 
 
 def formats(layers: Sequence[LinearLayer]) -> dict[str, int]:
-    """Number of layers by block format."""
-    return dict(Counter(native_blocks_of(layer).type for layer in layers))
+    """Number of stored matrices by block format."""
+    return dict(Counter(plane.type for layer in layers for plane in native_planes_of(layer)))

