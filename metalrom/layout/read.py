@@ -114,7 +114,8 @@ def _try_apart(path: Path, size: int) -> None:
     """
     seconds = _PROBE_SECONDS + size // _PROBE_BYTES_PER_SECOND
     limits = [_PROBE_BYTES + _PROBE_BYTES_PER_BYTE * size, seconds]
-    words = [sys.executable, "-P", "-W", "error::RuntimeWarning", "-c", _PROBE, str(path.absolute()), path.suffix.lower()[1:], *map(str, limits)]
+    probe = [sys.executable, "-P", "-W", "error::RuntimeWarning", "-c", _PROBE]
+    words = [*probe, str(path.absolute()), path.suffix.lower()[1:], *map(str, limits)]
     environment = os.environ | _PROBE_ENVIRONMENT
     try:
         code, said = run_guarded(words, folder=str(Path.cwd()), environment=environment, timeout=10 * seconds)

@@ -77,5 +77,5 @@ def test_a_cell_that_the_reader_would_free_twice_is_refused(record: int, tmp_pat
     at = data.rindex(b"\x05\x02")  # BGNSTR of the second cell; 1F, a list of reference libraries, is passed over
     data[at] = record
     path.write_bytes(data)
-    with pytest.raises(InputError, match="x.gds: "):
+    with pytest.raises(InputError, match=r"x\.gds: "):
         open_layout(path, foreign=True)
