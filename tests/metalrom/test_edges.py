@@ -42,9 +42,10 @@ def test_plugins_that_end_the_program_or_cannot_say_what_is_wrong(code: str, tol
     path.write_text(code)
     with pytest.raises(InputError, match=f"cannot be imported .*{told}"):
         load_named([str(path)])
-    path.write_text("raise KeyboardInterrupt")
+    other = tmp_path / "interrupted.py"  # in a file of its own: Python keeps compiled ones by length and second
+    other.write_text("raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):  # Ctrl-C looks the same
-        load_named([str(path)])
+        load_named([str(other)])
 
 
 def test_code_that_ends_the_program_later_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
