@@ -21,7 +21,7 @@ from ngspice_runner.job import Job, Result
 
 _SHOWN_LINES = 12
 MAX_NUMBERS = 1_000_000
-"""In one JSON document, which takes some 130 bytes of memory for each; a sweep that is cut short can leave any number."""
+"""In one JSON document, which takes 130 bytes of memory for each; a sweep that is cut short can leave any number."""
 COMPATIBILITY = {"lt": "lta", "ki": "ki", "ps": "psa", "hs": "hsa"}
 """Decks of LTspice, KiCad, PSpice and HSPICE -> ngspice's `ngbehavior`; `a` makes it hold for the deck itself."""
 
