@@ -61,7 +61,7 @@ def _arrays(data: bytes, rng: random.Random) -> bytes:
     what = rng.randrange(8)
     if what == 0:
         del arrays[name]
-    elif what == 1:
+    elif what == 1 and value.dtype.kind in "biuf":
         arrays[name] = value.astype(rng.choice(("f8", "i8", "u1", "U8", "c16", "f2")))
     elif what == 2:
         arrays[name] = value[..., None] if rng.random() < 0.5 else value.ravel()[:1]
@@ -70,7 +70,8 @@ def _arrays(data: bytes, rng: random.Random) -> bytes:
     elif what == 4 and value.dtype.kind in "iuf":
         arrays[name] = value * 0 + rng.choice((-1, 7, 100))
     elif what == 5 and value.dtype.kind in "iuf":
-        arrays[name] = value.astype(float) * rng.choice((np.nan, np.inf, 1e300))
+        with np.errstate(invalid="ignore"):
+            arrays[name] = value.astype(float) * rng.choice((np.nan, np.inf, 1e300))
     elif what == 6:
         arrays["more"] = value
     else:

@@ -9,13 +9,13 @@
 Names load on first use, so that importing the package costs nothing.
 """
 
-from __future__ import annotations
+from importlib import import_module
 
-from typing import TYPE_CHECKING
-
-from interconnect.lazy import lazy_names
 from metalrom.version import __version__
 
+# The program runs this file before it can catch Ctrl-C (`metalrom.cli.start`), so not even `typing` and
+# `interconnect.lazy` are imported: they take ten times as long as the rest.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from metalrom.api import Project, load
     from metalrom.config.schema import Config, load_config
@@ -24,4 +24,9 @@ _HOME = {"Config": "config.schema", "load_config": "config.schema", "Project": "
 
 __all__ = ["Config", "Project", "__version__", "load", "load_config"]
 
-__getattr__ = lazy_names(__name__, _HOME)
+
+def __getattr__(name: str) -> object:
+    """Load a public name from the module that has it (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

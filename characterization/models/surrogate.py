@@ -153,6 +153,12 @@ class SurrogateModel:
         return atomic_write_text(path, json.dumps(self.to_json(), allow_nan=False))
 
 
+_ROUNDING = 1e-6
+"""By which a point in the unit box of its domain may leave it."""
+_LARGEST_RESIDUAL = 1e6
+"""In their own deviations: of n values none is farther from the mean than the root of n."""
+
+
 def load_surrogate(path: str | Path) -> SurrogateModel:
     """Read a model file. Raises InputError naming the file and what is wrong in it."""
     try:
@@ -194,6 +200,11 @@ def surrogate_from_json(data: Any) -> SurrogateModel:
         raise InputError("a number is not finite", where=where)
     if not (spread > 0 and scale > 0) or not all(isinstance(t, str) for t in texts) or not isinstance(seed, int):
         raise InputError("spread, interval_scale, seed or a text has the wrong type", where=where)
+    if np.abs(x - 0.5).max() > 0.5 + _ROUNDING:
+        raise InputError("a point lies outside of the domain", where=where)
+    with np.errstate(over="ignore"):
+        if np.abs((y - centre) / spread).max() > _LARGEST_RESIDUAL:
+            raise InputError("the residuals do not fit centre and spread, their mean and deviation", where=where)
     try:
         process = GaussianProcess.conditioned(hyper, x, y, centre, spread)
     except SolverError as error:

@@ -148,7 +148,8 @@ def _sentences(resume: str) -> Iterator[None]:
             raise  # their own ways to exit
         if os.environ.get("METALROM_DEBUG", "0") not in ("", "0"):
             raise
-        if isinstance(error, BrokenPipeError):  # the reader has gone (`| head`): nothing to tell, no one to tell it
+        if isinstance(error, BrokenPipeError) and _plugin_of(error) is None:
+            # the reader has gone (`| head`): nothing to tell, no one to tell it
             os.dup2(os.open(os.devnull, os.O_WRONLY), result_stream().fileno())
             raise _Stop(128 + 13) from None
         sentence, code = explain(error)

@@ -53,7 +53,7 @@ def simulate(
     done = simulate_job(job, backend=backend, retry=retry, accuracy=accuracy)
     for warning in done.warnings:
         say(f"warning: {warning}")
-    emit(done.document(), as_json=json, human=done.text)
+    emit(done.document() if json else None, as_json=json, human=done.text)
     write_files(done.result, export or [], plot, save)
     if not done.result.ok:
         raise typer.Exit(ENGINE_FAILED)

@@ -32,6 +32,9 @@ from netlists.weights import TernaryRule
 MAX_WEIGHTS = 2**26
 """Entries of one matrix; the largest layers of 7 B models have 45 M."""
 
+MAX_ACTIVATIONS = 2**24
+"""Numbers in all random input vectors of a layer."""
+
 MAX_GROUP_ROWS = 128
 """Rows of one conversion."""
 

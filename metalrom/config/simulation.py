@@ -67,7 +67,7 @@ class CharacterizationSection(ConfigSection):
         "nominal", description="procedure worst_pattern: the conditions at which it searches"
     )
     spread_patterns: Integer = Field(
-        100_000, ge=1000, le=100_000_000, description="procedure pattern_spread: patterns per condition and place"
+        100_000, ge=1000, le=10_000_000, description="procedure pattern_spread: patterns per condition and place"
     )
     max_levels: Integer = Field(7, ge=5, le=65, description="counts simulated per number of active rows")
     sampling: Literal["corrected", "full"] = Field(

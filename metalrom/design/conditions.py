@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import product
+from math import prod
 
 from interconnect.errors import InputError, UnknownName
 from interconnect.stack import Stack
@@ -10,6 +11,9 @@ from metalrom.config.simulation import ConditionsSection
 from netlists.condition import NOMINAL_METALS, Condition
 from netlists.devices.device_set import DeviceSet
 
+MAX_CONDITIONS = 4096
+"""Every one of them is simulated; the product of four lists can be more than any memory holds."""
+
 
 def operating_points(
     section: ConditionsSection, devices: DeviceSet, stack: Stack, *, where: str
@@ -17,7 +21,7 @@ def operating_points(
     """The nominal point (first of each list) first: a star around it, or every combination.
 
     where: file and key path, for messages. Raises InputError for a corner that the device set or the stack does
-    not have, and for a corner of the stack that is named twice in other letters.
+    not have, for a corner of the stack that is named twice in other letters, and for too many points.
     """
     supplies = (devices.vdd,) if section.vdd is None else section.vdd
     for corner in section.corners:
@@ -30,6 +34,10 @@ def operating_points(
     metals = tuple(NOMINAL_METALS if name == NOMINAL_METALS else stack.corner(name).name for name in section.beol)
     if len(set(metals)) < len(metals):
         raise InputError("names a corner of the stack twice (case does not matter)", where=f"{where}.beol")
+    lists = [len(values) for values in (section.corners, metals, supplies, section.temperature)]
+    count = prod(lists) if section.factorial else sum(lists) - 3
+    if count > MAX_CONDITIONS:
+        raise InputError(f"{count} operating points are more than {MAX_CONDITIONS}", where=where)
     if section.factorial:
         points = product(section.corners, metals, supplies, section.temperature)
         return tuple(Condition(corner, vdd, heat, beol) for corner, beol, vdd, heat in points)

@@ -16,7 +16,7 @@ from interconnect.files import read_bytes, unchanged_file
 from interconnect.geometry import CellGeometry
 from interconnect.stack import Stack
 from metalrom.assets import asset_path
-from metalrom.config.schema import Config
+from metalrom.config.schema import MAX_ACTIVATIONS, Config
 from metalrom.design.conditions import operating_points
 from metalrom.design.error_context import config_context
 from metalrom.design.specs import check_specs
@@ -433,6 +433,11 @@ class Design:
         section = self.config.inputs
         width = self.weights.values.shape[0]
         if section.source == "random":
+            if section.vectors * width > MAX_ACTIVATIONS:
+                raise InputError(
+                    f"{section.vectors} random vectors of {width} inputs are more than {MAX_ACTIVATIONS} numbers",
+                    where=f"{self.path}: inputs.vectors",
+                )
             x = random_activations(section.vectors, width, self.config.characterization.seed)
             source, files = f"{section.vectors} Gaussian random vectors", {}
         else:

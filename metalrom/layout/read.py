@@ -4,6 +4,7 @@ Nothing of how the file was drawn is used: cells are flattened by their referenc
 """
 
 import os
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -81,6 +82,8 @@ resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 import gdstk
 library = (gdstk.read_gds if sys.argv[2] == "gds" else gdstk.read_oas)(sys.argv[1])
+if len({cell.name for cell in library.cells}) < len(library.cells):  # one cell listed twice is also freed twice
+    raise SystemExit("two cells have the same name")
 library.top_level()
 for cell in library.cells:
     cell.name
@@ -88,25 +91,43 @@ for cell in library.cells:
     [(p.layer, p.to_polygons()) for p in cell.paths]
     [(r.cell_name, r.origin, r.repetition.get_offsets()) for r in cell.references]
 """
+_PROBE_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",  # each thread takes address space
+    "OMP_NUM_THREADS": "1",
+    # what is freed is filled and what is allocated stands between guards: use after it ends the probe, not us later
+    "PYTHONMALLOC": "malloc_debug",
+    "MALLOC_PERTURB_": "165",
+}
 _PROBE_BYTES, _PROBE_BYTES_PER_BYTE = 2**30, 64
 _PROBE_SECONDS, _PROBE_BYTES_PER_SECOND = 15, 500_000
 """What another process may take to read a file: address space and processor time, by the file's size."""
 
 
-def _survives(path: Path, size: int) -> bool:
-    """Whether another process can read the file with a memory and in a time that suit its size (bytes).
+_MISSING = re.compile(r"Missing referenced cell (.+)")
 
-    The reader may crash on a damaged file, and take us with it, or follow its repetitions without end.
+
+def _try_apart(path: Path, size: int) -> None:
+    """Raise InputError unless another process can read the file with a memory and in a time that suit its size (bytes).
+
+    The reader may crash on a damaged file, and take us with it, free something twice, or follow its repetitions without
+    end.
     """
     seconds = _PROBE_SECONDS + size // _PROBE_BYTES_PER_SECOND
     limits = [_PROBE_BYTES + _PROBE_BYTES_PER_BYTE * size, seconds]
-    words = [sys.executable, "-P", "-c", _PROBE, str(path.absolute()), path.suffix.lower()[1:], *map(str, limits)]
-    alone = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # each thread takes address space
+    probe = [sys.executable, "-P", "-W", "error::RuntimeWarning", "-c", _PROBE]
+    words = [*probe, str(path.absolute()), path.suffix.lower()[1:], *map(str, limits)]
+    environment = os.environ | _PROBE_ENVIRONMENT
     try:
-        code, _ = run_guarded(words, folder=str(Path.cwd()), environment=alone, timeout=10 * seconds)
+        code, said = run_guarded(words, folder=str(Path.cwd()), environment=environment, timeout=10 * seconds)
     except subprocess.TimeoutExpired:
-        return False
-    return code == 0
+        code, said = -1, ""
+    if missing := _MISSING.search(said):
+        raise InputError(f"refers to cell {missing[1]}, which is not in the file", where=str(path))
+    if code:
+        raise InputError(
+            "cannot be read as a layout: it is damaged, truncated, or repeats its shapes beyond measure",
+            where=str(path),
+        )
 
 
 def open_layout(path: Path, *, foreign: bool = False) -> OpenLayout:
@@ -124,11 +145,8 @@ def open_layout(path: Path, *, foreign: bool = False) -> OpenLayout:
         raise InputError(f"is larger than {MAX_BYTES} bytes", where=str(path))
     if not (start[2:4] == b"\x00\x02" if gds else start.startswith(b"%SEMI-OASIS")):
         raise InputError("does not have the header that its suffix requires", where=str(path))
-    if foreign and not _survives(path, size):
-        raise InputError(
-            "cannot be read as a layout: it is damaged, truncated, or repeats its shapes beyond measure",
-            where=str(path),
-        )
+    if foreign:
+        _try_apart(path, size)
     try:
         library = (gdstk.read_gds if gds else gdstk.read_oas)(path)
     except (OSError, RuntimeError, ValueError, TypeError, MemoryError) as error:

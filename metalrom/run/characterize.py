@@ -22,6 +22,7 @@ from characterization.procedures.registry import CORRECTED, Procedure, Procedure
 from characterization.procedures.transfer import check_levels, has_enough_levels
 from characterization.refinement import merged, missing, refined
 from characterization.sampling_check import ConditionSampling
+from characterization.size import check_size
 from characterization.tables.planes import PlaneTables
 from characterization.tables.table import ReadoutTable
 from characterization.testbench import Testbench
@@ -181,10 +182,11 @@ def measure_group(
     condition that fails (too many failed simulations, levels that do not rise) is left out of the results and listed
     with its reason; if it is the nominal one nothing is fitted. A procedure beside the readout table that fails at a
     condition loses that condition alone. Raises EngineError if the nominal condition failed, or if ngspice is missing,
-    InputError for a procedure that cannot measure the cell.
+    InputError for a procedure that cannot measure the cell and for more than usual machines have the memory for.
     """
     for procedure in procedures:
         procedure.check(setup)
+    check_size(setup)
     if any(p.name == "transfer" for p in procedures):
         check_levels(setup)
     checker = ColumnTestbench(setup, cache=cache, workers=jobs, progress=progress)

@@ -18,7 +18,7 @@ def explain_error(error: BaseException) -> tuple[str, int] | None:
         return text, BAD_INPUT
     if isinstance(error, EngineError | SolverError):
         return text, ENGINE_FAILED
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and (error.strerror or text):  # the system's always say what they are
         reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or text
         return (f"{error.filename}: {reason}" if error.filename else reason), BAD_INPUT
     if isinstance(error, MemoryError):

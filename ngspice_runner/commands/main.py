@@ -95,7 +95,7 @@ def run_deck(
     done = simulate_job(job, backend=backend, retry=retry, accuracy=accuracy)
     for warning in done.warnings:
         _say(f"warning: {warning}")
-    _emit(done.document(), json, done.text())
+    _emit(done.document() if json else None, json, done.text())
     write_files(done.result, export or [], plot, save)
     if not done.result.ok:
         raise typer.Exit(ENGINE_FAILED)

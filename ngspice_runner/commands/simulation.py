@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import ngspice_runner
+from interconnect.errors import InputError
 from interconnect.files import read_bytes
 from ngspice_runner.accuracy import SignalError, estimate_accuracy
 from ngspice_runner.capability import MeshWarning, warn_before
@@ -19,6 +20,8 @@ from ngspice_runner.export import check_format, export_result
 from ngspice_runner.job import Job, Result
 
 _SHOWN_LINES = 12
+MAX_NUMBERS = 1_000_000
+"""In one JSON document, which takes 130 bytes of memory for each; a sweep that is cut short can leave any number."""
 COMPATIBILITY = {"lt": "lta", "ki": "ki", "ps": "psa", "hs": "hsa"}
 """Decks of LTspice, KiCad, PSpice and HSPICE -> ngspice's `ngbehavior`; `a` makes it hold for the deck itself."""
 
@@ -32,7 +35,13 @@ class Simulation:
     warnings: tuple[str, ...]
 
     def document(self) -> dict[str, object]:
-        """What JSON output holds; complex values as pairs."""
+        """What JSON output holds; complex values as pairs. Raises InputError for more than `MAX_NUMBERS`."""
+        numbers = sum(signal.values.size for signal in self.result.signals.values())
+        if numbers > MAX_NUMBERS:
+            raise InputError(
+                f"the result holds {numbers} numbers, more than the {MAX_NUMBERS} that JSON output is for",
+                hint="give --export FILE in place of --json, or let the analysis take fewer points",
+            )
         signals: dict[str, list[object]] = {}
         for name, signal in self.result.signals.items():
             values = signal.values

@@ -175,6 +175,8 @@ def test_a_file_comes_back_exactly(model: SurrogateModel, tmp_path: Path) -> Non
         ({"interval_scale": 10**400}, "wrong type"),
         ({"inputs": [{"name": "x", "low": 0, "high": 10**400, "unit": "", "log": False, "integer": False}]}, "wrong"),
         ({"centre": float("nan")}, "not finite"),
+        ({"points": [[0.5, 0.5, "1_000"]], "residuals": [0.0]}, "outside of the domain"),
+        ({"spread": 1e-300}, "do not fit centre and spread"),
         ({"points": [[0.5, 0.5, 0.5]] * 4001, "residuals": [0.0] * 4001}, "shape"),
     ],
 )

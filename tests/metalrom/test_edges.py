@@ -42,9 +42,10 @@ def test_plugins_that_end_the_program_or_cannot_say_what_is_wrong(code: str, tol
     path.write_text(code)
     with pytest.raises(InputError, match=f"cannot be imported .*{told}"):
         load_named([str(path)])
-    path.write_text("raise KeyboardInterrupt")
+    other = tmp_path / "interrupted.py"  # in a file of its own: Python keeps compiled ones by length and second
+    other.write_text("raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):  # Ctrl-C looks the same
-        load_named([str(path)])
+        load_named([str(other)])
 
 
 def test_code_that_ends_the_program_later_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,6 +104,22 @@ def test_signals_while_the_program_starts_end_it_with_a_sentence(
     assert err == f"{word} before anything had begun; run the same command again\n"
 
 
+def test_until_it_can_be_stopped_the_program_imports_next_to_nothing() -> None:
+    """Until then Ctrl-C ends in Python's own traceback. A program that imports the package keeps its own handlers."""
+    code = """
+import enum, gc, importlib, signal, sys, warnings
+handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+before = set(sys.modules)
+import metalrom.cli.start
+print(*sorted(set(sys.modules) - before))
+import metalrom.cli.console
+assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == handlers
+"""
+    out, err = (process := _python(code)).communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert out.split() == ["metalrom", "metalrom.cli", "metalrom.cli.start", "metalrom.cli.stop", "metalrom.version"]
+
+
 LATE = """
 import sys
 from types import SimpleNamespace
@@ -123,6 +140,7 @@ register_format(Exporter(name="late", description="x", precision="x", tolerance=
     [
         ("sys.exit(0)", 3, "ended the program before the command was done"),
         ("raise KeyboardInterrupt", 130, "interrupted"),
+        ("raise BrokenPipeError", 2, "the plugin {plugin} failed (BrokenPipeError)"),
         ("raise Mute", 2, "the plugin {plugin} failed (Mute)"),
         ("raise GeneratorExit", 2, "the plugin {plugin} failed (GeneratorExit)"),
         ("import typer; raise typer.Exit(0)", 2, "the plugin {plugin} failed (Exit: 0)"),

@@ -94,3 +94,15 @@ def test_cache_commands() -> None:
     (folder / "results.sqlite").write_bytes(data)
     assert RUNNER.invoke(app, ["cache", "verify"]).exit_code == 1
     assert json.loads(RUNNER.invoke(app, ["cache", "stats", "--json"]).stdout)["damaged_rows"] == 1
+
+
+def test_json_is_not_for_millions_of_numbers(tmp_path: Path) -> None:
+    deck = tmp_path / "many.cir"
+    deck.write_text("t\nV1 a 0 1\nR1 a 0 1\n.dc V1 0 1.000001 2.5e-6\n.end\n")  # sweep, voltage, current
+    given = ["simulate", str(deck), "--save", "v(a),i(v1)"]
+    done = RUNNER.invoke(app, [*given, "--json"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "the result holds 1200003 numbers, more than the 1000000 that JSON output is for" in done.stderr
+    shown = RUNNER.invoke(app, [*given, "--export", str(tmp_path / "many.npz")])
+    assert shown.exit_code == 0
+    assert "v(a): 400001 points" in shown.stdout

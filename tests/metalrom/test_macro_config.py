@@ -155,3 +155,11 @@ def test_every_layer_of_a_network_drops_what_its_own_inputs_permit() -> None:
         assert (product.multiply(other, stored) == expected).all()
     given = MacroProduct(chip, weight_bits=8, input_bits=8, options={"drop_below": 2})
     assert (given.multiply(x, given.store(w, 0)) == product_with_drops(x, w, given.scheme, 2, input_bits=8)).all()
+
+
+def test_random_input_vectors_are_bounded(tmp_path: Path) -> None:
+    given = {"bits": 8, "vectors": 1024}
+    with pytest.raises(
+        InputError, match=r"inputs\.vectors: 1024 random vectors of 16385 inputs are more than 16777216"
+    ):
+        _ = project(tmp_path, weights={"random": [16_385, 1]}, inputs=given).activations

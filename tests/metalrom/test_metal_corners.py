@@ -69,6 +69,16 @@ def test_star_and_factorial(tmp_path: Path) -> None:
     assert [c for c in every if c.beol == "nominal"] == list(plain)
 
 
+def test_operating_points_are_counted_before_they_are_made(tmp_path: Path) -> None:
+    lists = {
+        "vdd": [f"{0.9 + 1e-4 * k:.4f}V" for k in range(2000)],
+        "temperature": [f"{k / 10}degC" for k in range(999)],
+    }
+    assert len(project(tmp_path, conditions={"corners": ["tt"], **lists}).conditions) == 1 + 1999 + 998
+    said = refusal(tmp_path, conditions={"corners": ["tt", "ss"], **lists, "factorial": True})
+    assert "conditions: 3996000 operating points are more than 4096" in said
+
+
 def test_what_cannot_be_is_refused_in_a_sentence(tmp_path: Path) -> None:
     def beol(*names: str) -> dict[str, Any]:
         return {"corners": ["tt"], "beol": list(names)}

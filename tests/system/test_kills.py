@@ -24,6 +24,7 @@ def storms(*words: str) -> list[dict[str, Any]]:
 
 
 def test_a_killed_layout_is_written_whole() -> None:
+    pytest.importorskip("gdstk", reason="the extra `layout` is not installed")
     (found,) = storms("--only", "layout", "--kills", "2", "--seed", "3")
     assert found["defects"] == []
     assert found["identical"]

@@ -58,3 +58,24 @@ def test_polygons_of_very_many_corners_and_endless_cells_are_refused(tmp_path: P
         open_layout(tmp_path / "x.oas", foreign=True).flatten(GRID)
     with pytest.raises(InputError, match="nests its cells too deeply"):
         open_layout(nested(tmp_path / "y.oas", 1500, 1)).flatten(GRID)
+
+
+def test_a_reference_to_no_cell_names_it(tmp_path: Path) -> None:
+    path = nested(tmp_path / "x.gds", 1, 2)
+    head, mark, tail = path.read_bytes().partition(b"\x12\x06level_0")  # SNAME: the name in a reference
+    assert mark
+    path.write_bytes(head + b"\x12\x06level_9" + tail)
+    with pytest.raises(InputError, match="refers to cell level_9, which is not in the file"):
+        open_layout(path, foreign=True)
+
+
+@pytest.mark.parametrize("record", [0x45, 0x1F])
+def test_a_cell_that_the_reader_would_free_twice_is_refused(record: int, tmp_path: Path) -> None:
+    """Where no BGNSTR begins a cell gdstk 1.0.2 lists the one before it again; when both go, the memory is corrupt."""
+    path = nested(tmp_path / "x.gds", 1, 2)
+    data = bytearray(path.read_bytes())
+    at = data.rindex(b"\x05\x02")  # BGNSTR of the second cell; 1F, a list of reference libraries, is passed over
+    data[at] = record
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"x\.gds: "):
+        open_layout(path, foreign=True)
