@@ -1,4 +1,4 @@
-"""The distilled networks that come with the project: their files say what they are worth, and that is what comes out."""
+"""The distilled networks that come with the project: their files say what they are worth, and that comes out."""
 
 from __future__ import annotations
 
