@@ -1,0 +1,160 @@
+"""Accuracy of MiniLM by the errors of the macro: 8 bits in trits, 4 bits, one and two distilled ternary planes.
+
+    metalrom fetch minilm wordsim
+    python benchmarks/noise_cliff.py OUT1 OUT2 ... [--chips 5] [--pairs 60] [--conditions 2] [--picture cliff.png]
+
+OUT: finished runs of the ternary tie (`examples/minilm_trits.yaml` with `weights.bits: ternary`), say of 10, 20 and 32
+rows per conversion. Of each the conditions of least and greatest code error count. Every chip is another seed. The
+figure is the mean cosine of the words' embeddings to those of the same network without errors; its interval (95 %)
+is over chips (Student) and its spread over words (se) stands beside it; rho against people is given as the chips' mean.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import t as student
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from metalrom.studies.accuracy import ActivationRule, NativeBlocks, SentenceSimilarity, Settings, WeightRule
+from metalrom.studies.accuracy.chips import Chip, chips_of
+from metalrom.studies.accuracy.datasets import judgements
+from metalrom.studies.accuracy.measure import evaluate_network
+from metalrom.workloads.networks.fetched import DISTILLED, distilled_folder, minilm, ternary_minilm
+
+Network = tuple[str, SentenceSimilarity, Settings]
+
+
+def networks(pairs: int) -> list[Network]:
+    """(name, work, how weights and activations become integers) of every network."""
+    asked = judgements(["wordsim"], pairs)
+    found: list[Network] = []
+    whole = SentenceSimilarity(*minilm(), asked)
+    found.append(
+        ("8 bits, five trits", whole, Settings(WeightRule(8), ActivationRule(8), options={"mapping": "trits"}))
+    )
+    found.append(("4 bits, three digits", whole, Settings(WeightRule(4), ActivationRule(8))))
+    for name in DISTILLED:
+        folder = distilled_folder(name)
+        assert folder is not None
+        work = SentenceSimilarity(*ternary_minilm(folder), asked)
+        found.append((name, work, Settings(NativeBlocks(), ActivationRule(8))))
+    return found
+
+
+def chips(runs: list[str], count: int) -> list[Chip]:
+    """The `count` conditions of every run, evenly spaced in code error."""
+    found = []
+    for run in runs:
+        there = sorted(chips_of(run, every_condition(run)), key=lambda chip: chip.table.mean_code_error(chip.condition))
+        found += [there[i] for i in dict.fromkeys(np.linspace(0, len(there) - 1, count).round().astype(int))]
+    return found
+
+
+def every_condition(run: str) -> list[str]:
+    """Labels of the conditions that a run holds."""
+    return [condition.label for condition in chips_of(run, ())[0].table.conditions]
+
+
+def measured(network: Network, chip: Chip, seeds: int) -> dict[str, Any]:
+    """Figures of a network over chips."""
+    _, work, settings = network
+    cosines, rhos, errors, conversions, words = [], [], [], 0.0, []
+    ideal = None
+    for seed in range(seeds):
+        seen: list[Any] = []
+        watched = Watched(work, seen)
+        outcome = evaluate_network(watched, [chip], replace_seed(settings, seed)).outcomes[-1]
+        ideal = seen[1]
+        cosine = np.einsum("ij,ij->i", seen[2], ideal)
+        words.append(cosine)
+        cosines.append(float(cosine.mean()))
+        rhos.append(outcome.figures["wordsim_spearman"])
+        errors.append(outcome.code_error_rate)
+        conversions = outcome.conversions_per_mac or 0.0
+    half = student.ppf(0.975, seeds - 1) * np.std(cosines, ddof=1) / math.sqrt(seeds)
+    spread = float(np.std(np.mean(words, axis=0), ddof=1) / math.sqrt(len(words[0])))
+    return {
+        "cosine": float(np.mean(cosines)), "half": float(half), "words": spread, "rho": float(np.mean(rhos)),
+        "errors": float(np.mean([e for e in errors if e is not None])), "conversions": conversions,
+    }  # fmt: skip
+
+
+def replace_seed(settings: Settings, seed: int) -> Settings:
+    """The settings on another chip."""
+    return Settings(settings.weights, settings.activations, seed=seed, options=settings.options)
+
+
+class Watched:
+    """A workload that keeps what every pass found: float, exact, chip."""
+
+    def __init__(self, work: SentenceSimilarity, seen: list[Any]) -> None:
+        self._work, self._seen = work, seen
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._work, name)
+
+    def run(self, operator: Any) -> Any:
+        """The embeddings, kept."""
+        self._seen.append(self._work.run(operator))
+        return self._seen[-1]
+
+
+def draw(rows: list[tuple[str, dict[str, Any]]], path: Path) -> None:
+    """Cosine against code error, a line per network."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    for name in dict.fromkeys(name for name, _ in rows):
+        own = sorted((r for n, r in rows if n == name), key=lambda r: r["errors"])
+        axes.errorbar(
+            [r["errors"] for r in own], [r["cosine"] for r in own], [r["half"] for r in own], marker="o", capsize=3,
+            label=name,
+        )  # fmt: skip
+    axes.set(xscale="log", xlabel="code errors per conversion", ylabel="cosine to the network without errors")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=130)
+
+
+def main() -> None:
+    """Measure, print a table, draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", metavar="OUT")
+    parser.add_argument("--chips", type=int, default=5)
+    parser.add_argument("--pairs", type=int, default=60)
+    parser.add_argument("--conditions", type=int, default=2)
+    parser.add_argument("--picture", type=Path)
+    given = parser.parse_args()
+    print("prediction: at equal code errors the ternary networks keep a greater cosine than 8 bits in trits, whose")
+    print("leading trit weighs 81 times the last one; two planes lie between one plane and 4 bits", flush=True)
+    print("| network | rows | condition | code errors | cosine (95 %) | se, words | rho | conv./MAC | CPU s |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    rows: list[tuple[str, dict[str, Any]]] = []
+    for chip in chips(given.runs, given.conditions):
+        for network in networks(given.pairs):
+            started = time.process_time()
+            found = measured(network, chip, given.chips)
+            rows.append((network[0], found))
+            print(
+                f"| {network[0]} | {chip.table.rows} | {chip.condition.label} | {found['errors']:.1e} "
+                f"| {found['cosine']:.4f} ± {found['half']:.4f} | {found['words']:.4f} | {found['rho']:.3f} "
+                f"| {found['conversions']:.2f} | {time.process_time() - started:.0f} |",
+                flush=True,
+            )
+            if given.picture:
+                draw(rows, given.picture)
+
+
+if __name__ == "__main__":
+    main()
