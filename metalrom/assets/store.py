@@ -186,20 +186,10 @@ def _download(spec: AssetSpec, scratch: Path) -> Path:
         command += ["--python-version", spec.python_version]
     if spec.platform:
         command += ["--platform", spec.platform]
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_PIP_SECONDS
-        )
-    except subprocess.TimeoutExpired:
-        raise FetchError(f"{spec.name}: the download did not end within {_PIP_SECONDS} s") from None
+    done = _run(spec, command)
     if done.returncode:
         raise FetchError(f"{spec.name}: {_reason(spec, done.stderr)}")
-    wheels = list(target.glob("*.whl"))
-    if len(wheels) != 1 or _digest(wheels[0])[1] != spec.sha256:
-        raise FetchError(
-            f"{spec.name}: pip downloaded a file that differs from the pinned wheel (SHA-256 {spec.sha256})"
-        )
-    return wheels[0]
+    return _pinned(spec, target, "*.whl")
 
 
 def _download_archive(spec: AssetSpec, scratch: Path) -> Path:
@@ -210,19 +200,31 @@ def _download_archive(spec: AssetSpec, scratch: Path) -> Path:
     if npm is None:
         raise FetchError(f"{spec.name}: needs the program npm (of Node.js), which is not installed")
     command = [npm, "pack", f"{spec.package}@{spec.version}", "--ignore-scripts", "--pack-destination", str(target)]
+    done = _run(spec, command)
+    if done.returncode:
+        last = next((line for line in done.stderr.splitlines() if "npm error" in line or "ERR!" in line), "no message")
+        raise FetchError(f"{spec.name}: npm could not download {spec.package} {spec.version}: {last}")
+    return _pinned(spec, target, "*.tgz")
+
+
+def _run(spec: AssetSpec, command: list[str]) -> subprocess.CompletedProcess[str]:
     try:
-        done = subprocess.run(
+        return subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_PIP_SECONDS
         )
     except subprocess.TimeoutExpired:
         raise FetchError(f"{spec.name}: the download did not end within {_PIP_SECONDS} s") from None
-    if done.returncode:
-        last = next((line for line in done.stderr.splitlines() if "npm error" in line or "ERR!" in line), "no message")
-        raise FetchError(f"{spec.name}: npm could not download {spec.package} {spec.version}: {last}")
-    archives = list(target.glob("*.tgz"))
-    if len(archives) != 1 or _digest(archives[0])[1] != spec.sha256:
-        raise FetchError(f"{spec.name}: npm downloaded a file that differs from the pinned one (SHA-256 {spec.sha256})")
-    return archives[0]
+
+
+def _pinned(spec: AssetSpec, folder: Path, pattern: str) -> Path:
+    """The one file of that pattern in a folder, if it is the pinned one."""
+    found = list(folder.glob(pattern))
+    if len(found) != 1 or _digest(found[0])[1] != spec.sha256:
+        what = "wheel" if spec.index == "pip" else "archive"
+        raise FetchError(
+            f"{spec.name}: {spec.index} downloaded a file that differs from the pinned {what} (SHA-256 {spec.sha256})"
+        )
+    return found[0]
 
 
 def _reason(spec: AssetSpec, log: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from interconnect.errors import InputError
 from interconnect.optional import has_library
@@ -69,24 +70,18 @@ def tensors(width: int = WIDTH, wide: int = WIDE) -> tuple[dict[str, Float32], d
 def write_folder(folder: Path, kind: str | None, **changes: Any) -> Path:
     """A folder of the library: four digits a byte and a scale that divides or multiplies; kind None: plain floats."""
     plain, digits, factors = tensors()
-    held: dict[str, tuple[str, np.ndarray]] = {f"{name}.weight": ("F32", array) for name, array in plain.items()}
+    held: dict[str, np.ndarray] = {f"{name}.weight": array for name, array in plain.items()}
     for name, d in digits.items():
         if kind is None:
-            held[f"{name}.weight"] = ("F32", d * np.float32(factors[name]))
+            held[f"{name}.weight"] = d * np.float32(factors[name])
             continue
         codes = (d + 1).astype(np.uint8).reshape(4, len(d) // 4, d.shape[1])
         packed = codes[0] | codes[1] << 2 | codes[2] << 4 | codes[3] << 6
         scale = 1 / factors[name] if kind == "bitlinear" else factors[name]
-        held |= {f"{name}.weight": ("U8", packed), f"{name}.weight_scale": ("F32", np.array([scale], np.float32))}
-    header, data = {}, b""
-    for name, (dtype, array) in held.items():
-        raw = array.tobytes()
-        header[name] = {"dtype": dtype, "shape": list(array.shape), "data_offsets": [len(data), len(data) + len(raw)]}
-        data += raw
-    text = json.dumps(header).encode()
-    (folder / "model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + data)
-    told = {} if kind is None else {"quantization_config": {"quant_method": "bitnet", "linear_class": kind}}
-    (folder / "config.json").write_text(json.dumps(config(**told, **changes)))
+        held |= {f"{name}.weight": packed, f"{name}.weight_scale": np.array([scale], np.float32)}
+    save_file({name: np.ascontiguousarray(array) for name, array in held.items()}, folder / "model.safetensors")
+    packing = {} if kind is None else {"quantization_config": {"quant_method": "bitnet", "linear_class": kind}}
+    (folder / "config.json").write_text(json.dumps(config(**packing, **changes)))
     return folder
 
 

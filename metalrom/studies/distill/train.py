@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from interconnect.errors import InputError
-from interconnect.files import atomic_write_bytes, atomic_write_text, open_regular, read_text
+from interconnect.files import atomic_write_bytes, open_regular
 from interconnect.optional import optional_library
 from metalrom.studies.accuracy import SentenceSimilarity
 from metalrom.studies.accuracy.datasets import TASKS, judgements
@@ -23,7 +23,9 @@ from metalrom.studies.distill.texts import Batch, Corpus, batches, packed
 from metalrom.workloads.networks.bert import Bert
 from metalrom.workloads.networks.tokenizer import Encoder as TextEncoder
 
-STATE, TENSORS = "state.json", "state.safetensors"
+STATE = "state.safetensors"
+MOMENTS = ("exp_avg", "exp_avg_sq")
+"""What AdamW keeps of every tensor."""
 EMBEDDING_WEIGHT = 2.0
 """Of the cosine and of the similarity term, beside the hidden states' relative squared error."""
 BETAS = (0.9, 0.98)
@@ -122,7 +124,7 @@ def distilled(
     parameters = {name: value.clone().requires_grad_() for name, value in frozen.items()}
     optimizer = torch.optim.AdamW(parameters.values(), lr=recipe.rate, betas=BETAS, weight_decay=0, fused=True)
     if start is not None:
-        _take(start / TENSORS, parameters)
+        _take(start, parameters)
     done, spent = _resume(folder, recipe, parameters, optimizer)
     tokens, started = done.tokens, time.process_time() - spent
     torch.manual_seed(recipe.seed * 1_000_003 + done.step)
@@ -178,14 +180,19 @@ def _loss(torch: Any, batch: Batch, found: Encoded, wanted: Encoded) -> Any:
 
 def state_digest(folder: Path) -> str:
     """SHA-256 of the tensors that a run left in a folder. Raises InputError where there are none."""
-    with open_regular(folder / TENSORS) as file:
+    with open_regular(folder / STATE) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _take(path: Path, parameters: Mapping[str, Any]) -> None:
-    torch = torch_library()
+def _opened(folder: Path) -> Any:
     safe = optional_library("safetensors", extra="networks", purpose="states of a training run")
-    with safe.safe_open(str(path), "pt") as file, torch.no_grad():
+    return safe.safe_open(str(folder / STATE), "pt")
+
+
+def _take(folder: Path, parameters: Mapping[str, Any]) -> None:
+    """Give the parameters the values that a run left in a folder."""
+    torch = torch_library()
+    with _opened(folder) as file, torch.no_grad():
         for name, value in parameters.items():
             value.copy_(file.get_tensor(name))
 
@@ -196,15 +203,15 @@ def _schedule(step: int, share: float) -> float:
 
 
 def _keep(folder: Path, recipe: Recipe, now: Progress, parameters: Mapping[str, Any], optimizer: Any) -> None:
-    """Tensors first, then the state that names their step: one without the other is seen."""
+    """One file, so that tensors and the step they belong to are replaced together."""
     safetensors = optional_library("safetensors.torch", extra="networks", purpose="states of a training run")
     tensors = {name: value.detach().contiguous() for name, value in parameters.items()}
     for name, value in parameters.items():
-        for part in ("exp_avg", "exp_avg_sq"):
+        for part in MOMENTS:
             if part in optimizer.state[value]:
                 tensors[f"{part}:{name}"] = optimizer.state[value][part]
-    atomic_write_bytes(folder / TENSORS, safetensors.save(tensors, {"step": str(now.step)}))
-    atomic_write_text(folder / STATE, json.dumps({"recipe": asdict(recipe), "progress": asdict(now)}, indent=1) + "\n")
+    state = {"recipe": asdict(recipe), "progress": asdict(now)}
+    atomic_write_bytes(folder / STATE, safetensors.save(tensors, {"state": json.dumps(state)}))
 
 
 def _resume(folder: Path, recipe: Recipe, parameters: Mapping[str, Any], optimizer: Any) -> tuple[Progress, float]:
@@ -212,20 +219,16 @@ def _resume(folder: Path, recipe: Recipe, parameters: Mapping[str, Any], optimiz
     torch = torch_library()
     if not (folder / STATE).exists():
         return Progress(0, 0, 0.0, math.nan), 0.0
-    state = json.loads(read_text(folder / STATE))
-    if state["recipe"] != json.loads(json.dumps(asdict(recipe))):
-        raise InputError("holds the state of another recipe", where=str(folder), hint="take another folder")
-    done = Progress(**state["progress"])
-    safe = optional_library("safetensors", extra="networks", purpose="states of a training run")
-    with safe.safe_open(str(folder / TENSORS), "pt") as file:
-        if file.metadata() != {"step": str(done.step)}:
-            raise InputError("its two files are of different steps", where=str(folder), hint="take another folder")
-        with torch.no_grad():
+    with _opened(folder) as file:
+        state = json.loads(file.metadata()["state"])
+        if state["recipe"] != json.loads(json.dumps(asdict(recipe))):
+            raise InputError("holds the state of another recipe", where=str(folder), hint="take another folder")
+        done = Progress(**state["progress"])
+        if done.step:
             for name, value in parameters.items():
-                value.copy_(file.get_tensor(name))
-                if done.step:
-                    optimizer.state[value] = {
-                        "step": torch.tensor(float(done.step)),
-                        **{part: file.get_tensor(f"{part}:{name}") for part in ("exp_avg", "exp_avg_sq")},
-                    }
+                optimizer.state[value] = {
+                    "step": torch.tensor(float(done.step)),
+                    **{part: file.get_tensor(f"{part}:{name}") for part in MOMENTS},
+                }
+    _take(folder, parameters)
     return done, done.cpu_seconds
