@@ -16,11 +16,11 @@ from ngspice_runner.errors import EngineError
 
 _TITLES = {
     Outcome.RIGHT: "right",
-    Outcome.HONEST: "honestly not ok",
-    Outcome.NOTED: "wrong but noted",
-    Outcome.WRONG: "silently wrong",
-    Outcome.REFUSED: "good ones refused",
-    Outcome.NOT_ASKED: "not asked",
+    Outcome.HONEST: "honestly\nnot ok",
+    Outcome.NOTED: "wrong,\nnoted",
+    Outcome.WRONG: "silently\nwrong",
+    Outcome.REFUSED: "good,\nrefused",
+    Outcome.NOT_ASKED: "not\nasked",
 }
 
 
@@ -81,16 +81,16 @@ def score_harnesses(
 
 
 def score_table(found: Sequence[HarnessScore], cases: Sequence[Case]) -> Table:
-    """One row per harness."""
+    """One row per harness, 80 columns wide; below it why one was not run."""
     groups = {group: sum(case.group == group for case in cases) for group in dict.fromkeys(c.group for c in cases)}
     title = f"{len(cases)} decks: " + ", ".join(f"{count} {group}" for group, count in groups.items())
-    table = Table(title=title)
+    troubles = [f"{harness.name} not run: {harness.trouble}" for harness in found if harness.trouble]
+    table = Table(title=title, title_justify="left", caption="\n".join(troubles), caption_justify="left", padding=0)
     table.add_column("harness", no_wrap=True)
-    for heading in (*_TITLES.values(), "good ones with a note", "wall s"):
-        table.add_column(heading, justify="right")
+    for heading in (*_TITLES.values(), "right,\nnoted", "wall s"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for harness in found:
         if harness.trouble:
-            table.add_row(harness.name, f"not run: {harness.trouble[:60]}")
             continue
         number = counts(harness.scores)
         cells = [str(number[outcome.value]) for outcome in _TITLES]
