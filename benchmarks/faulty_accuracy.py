@@ -310,6 +310,8 @@ def main() -> None:
     parser.add_argument("--factors", type=float, nargs="*", default=FACTORS)
     parser.add_argument("--patch-factors", type=float, nargs="*", default=PATCH_FACTORS)
     given = parser.parse_args()
+    if given.chips < 2:
+        parser.error("an interval over chips takes at least 2 of them")
     folder = distilled_folder(given.network)
     if folder is None:
         parser.error(f"{given.network} is neither {', '.join(DISTILLED)} nor a folder that `metalrom distill` wrote")
@@ -322,8 +324,10 @@ def main() -> None:
         print(f"a Gaussian error of {size:g} of the squares in every layer: words {floor.words[0]:.4f} ± "
               f"{floor.words[1]:.4f}, held-out {floor.held[0]:.4f}, rho {floor.rho[0]:.3f}")  # fmt: skip
     print(f"{time.process_time() - begun:.0f} CPU seconds so far", flush=True)
-    rates_table(bench, given.factors, given.chips)
-    patch_table(bench, given.patch_factors, given.chips)
+    if given.factors:
+        rates_table(bench, given.factors, given.chips)
+    if given.patch_factors:
+        patch_table(bench, given.patch_factors, given.chips)
     print(f"\n{time.process_time() - begun:.0f} CPU seconds")
 
 
