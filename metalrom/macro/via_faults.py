@@ -24,7 +24,7 @@ from characterization.readout.code_error import clopper_pearson
 from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from metalrom.macro.residue import residue_code
-from metalrom.macro.via_yield import UNPROTECTED, DefectRates, Protection, WeightArray
+from metalrom.macro.via_yield import UNPROTECTED, DefectRates, Protection, WeightArray, line_defects
 from netlists.mapping import MacroShape, Placement, TileManifest
 
 Digits = NDArray[np.int8]
@@ -226,9 +226,7 @@ def _draw(plane: _Plane, array: WeightArray, rates: DefectRates, generator: np.r
     bridged = extra[number > 1]
     extra = extra[number == 1]
     sign = generator.integers(0, 2, len(extra)).astype(np.int8) * np.int8(2) - np.int8(1)
-    defects = rates.smallest**2 / 2 * (rates.shorts / array.spacing + rates.opens / array.width)
-    column = -math.expm1(-plane.rows * array.row_pitch * defects)
-    row = -math.expm1(-plane.columns * array.column_pitch * defects)
+    column, row = (-math.expm1(-mean) for mean in line_defects(array, rates, plane.rows, plane.columns))
     lost = _struck(np.arange(plane.rows), row, generator)
     by_vias = np.concatenate([tied, bridged]) // plane.columns
     return _Drawn(

@@ -15,7 +15,7 @@ width w >= x0 D L x0^2 / (2 w) times.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,6 +169,63 @@ class YieldEstimate:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class FaultShares:
+    """Probabilities of what repair leaves. opens: that a digit that is not 0 reads 0 for want of its via; extras: that
+    a 0 reads 1 or -1; bit_lines, rows: that a column or a row of a tile and plane counts nothing."""
+
+    opens: float
+    extras: float
+    bit_lines: float
+    rows: float
+
+    @property
+    def zeroed(self) -> float:
+        """Probability that a digit that is not 0 reads 0, its bit line being whole."""
+        return 1 - (1 - self.opens) * (1 - self.rows)
+
+    def wrong(self, nonzero: float) -> float:
+        """Share of wrong digits in a matrix of which a share is not 0."""
+        lost = 1 - (1 - self.zeroed) * (1 - self.bit_lines)
+        return nonzero * lost + (1 - nonzero) * self.extras * (1 - self.rows) * (1 - self.bit_lines)
+
+
+def line_defects(array: WeightArray, rates: DefectRates, rows: int, columns: int) -> tuple[float, float]:
+    """Mean number of shorts and breaks of a bit line across `rows` rows, and of a row line across `columns` columns.
+
+    A bit line runs between its neighbours along the whole column, a signal line beside its ground line along the row.
+    """
+    defects = rates.smallest**2 / 2 * (rates.shorts / array.spacing + rates.opens / array.width)
+    return rows * array.row_pitch * defects, columns * array.column_pitch * defects
+
+
+def fault_shares(array: WeightArray, rates: DefectRates, protection: Protection = UNPROTECTED) -> FaultShares:
+    """What of a chip's digits stays wrong on average, in closed form; defects strike independently.
+
+    array: as `metalrom.macro.via_faults.array_of` fills it; its cells are those of a ternary tie.
+    """
+    width = array.columns + _check_columns(array, protection)
+    column, row = line_defects(array, rates, array.rows, width)
+    struck = -math.expm1(-column)
+    # Of K struck bit lines of a plane K - spares are left; the mean of that is the sum of P(K > spares + i).
+    lines = math.fsum(more_than(k, width, struck) for k in range(protection.spares, width)) / width
+    p = array.wrong_digit(rates)
+    left = 1.0
+    if protection.check_columns:
+        # A wrong digit stays if another cell of its set of columns and group of rows is wrong, check columns counted.
+        left = math.fsum(
+            number * rows * columns * -math.expm1((rows * (columns + protection.check_columns) - 1) * math.log1p(-p))
+            for rows, columns, number in _units(array, protection)
+        ) / (array.rows * array.columns)
+    e, n = rates.extra_via, array.empty_places
+    return FaultShares(
+        opens=rates.missing_via * left,
+        extras=n * e * (1 - e) ** max(n - 1, 0) * left,
+        bit_lines=lines,
+        rows=-math.expm1(-row + width * math.log1p(-array.tied_row(rates))),
+    )
+
+
 def weight_yield(array: WeightArray, rates: DefectRates, protection: Protection = UNPROTECTED) -> YieldEstimate:
     """Yield of the weights of one chip, in closed form; defects strike independently.
 
@@ -176,15 +233,12 @@ def weight_yield(array: WeightArray, rates: DefectRates, protection: Protection 
     with check columns, none without.
     Bit lines: a tile's plane survives as many as it has spares. Rows: none.
     """
-    checks = -(-array.columns // protection.set_size) * protection.check_columns if protection.check_columns else 0
-    width = array.columns + checks
+    width = array.columns + _check_columns(array, protection)
     per_plane = array.tiles * array.planes
     cells = array.rows * width * per_plane
-    # A bit line runs between its neighbours along the whole column, a signal line beside its ground line along the row.
-    column = array.rows * array.row_pitch * rates.smallest**2 / 2
-    row = width * array.column_pitch * rates.smallest**2 / 2
-    struck = 1 - math.exp(-column * (rates.shorts / array.spacing + rates.opens / array.width))
-    lost = row * (rates.shorts / array.spacing + rates.opens / array.width) * array.rows * per_plane
+    column, row = line_defects(array, rates, array.rows, width)
+    struck = 1 - math.exp(-column)
+    lost = row * array.rows * per_plane
     extra = cells * array.tied_row(rates)
     return YieldEstimate(
         expected={
@@ -205,15 +259,25 @@ def _missing(array: WeightArray, rates: DefectRates, protection: Protection, wid
     p = array.wrong_digit(rates)
     if not protection.check_columns:
         return math.exp(array.rows * width * array.tiles * array.planes * math.log1p(-p))
+    logarithm = 0.0
+    for rows, columns, number in _units(array, protection):
+        logarithm += number * _logarithm(more_than(1, rows * (columns + protection.check_columns), p))
+    return math.exp(logarithm * array.tiles * array.planes)
+
+
+def _check_columns(array: WeightArray, protection: Protection) -> int:
+    """Of a plane."""
+    return -(-array.columns // protection.set_size) * protection.check_columns if protection.check_columns else 0
+
+
+def _units(array: WeightArray, protection: Protection) -> Iterator[tuple[int, int, int]]:
+    """(rows, data columns, number) of the sets of columns and groups of rows of a plane."""
     full, rest = divmod(array.rows, array.group_rows)
     sets, left = divmod(array.columns, protection.set_size)
-    logarithm = 0.0
     for rows, groups in ((array.group_rows, full), (rest, 1 if rest else 0)):
         for columns, number in ((protection.set_size, sets), (left, 1 if left else 0)):
             if rows and columns and groups and number:
-                cells = rows * (columns + protection.check_columns)
-                logarithm += groups * number * _logarithm(more_than(1, cells, p))
-    return math.exp(logarithm * array.tiles * array.planes)
+                yield rows, columns, groups * number
 
 
 def more_than(allowed: int, number: int, probability: float) -> float:

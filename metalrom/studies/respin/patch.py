@@ -13,7 +13,7 @@ of them need rank k, for which whole columns of ternary digits in SRAM are cheap
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,15 @@ from netlists.weights import BITS, quantize
 CELLS_ALONE = "cells alone, without decoders, sense amplifiers and multipliers"
 DIGIT_BITS = 2
 """SRAM cells of a ternary digit."""
+
+
+@dataclass(frozen=True)
+class CovarianceRoots:
+    """Square root of a covariance of inputs and its pseudo-inverse, both (inputs, inputs): what weighs an error, worked
+    out once for any number of branches."""
+
+    root: FloatArray
+    inverse: FloatArray
 
 
 @dataclass(frozen=True)
@@ -73,43 +82,55 @@ def fit_patch(
     faulty: NDArray[np.floating],
     *,
     rank: int,
-    covariance: FloatArray | None = None,
+    covariance: FloatArray | CovarianceRoots | None = None,
     bits: int = 8,
 ) -> Patch:
     """The branch of a rank that leaves the least error.
 
     right, faulty: real weights, shape (inputs, outputs); outputs in which they are equal take no part. covariance: of
-    the inputs, (inputs, inputs), not centred. bits: of a number in SRAM, one scale per column of A and output of B.
+    the inputs, (inputs, inputs), not centred, or its roots. bits: of a number in SRAM, one scale per column of A and
+    output of B.
 
     Raises InputError for shapes that do not match, a rank below 1, a covariance that is none, or bits that cannot be.
     """
+    return fit_patches(right, faulty, ranks=(rank,), covariance=covariance, bits=bits)[0]
+
+
+def fit_patches(
+    right: NDArray[np.floating],
+    faulty: NDArray[np.floating],
+    *,
+    ranks: Sequence[int],
+    covariance: FloatArray | CovarianceRoots | None = None,
+    bits: int = 8,
+) -> tuple[Patch, ...]:
+    """The branches of several ranks, by one decomposition. Raises as `fit_patch`."""
     right, faulty = np.asarray(right, dtype=np.float64), np.asarray(faulty, dtype=np.float64)
     if right.ndim != 2 or right.shape != faulty.shape:
         raise InputError(f"patch: weights of shapes {right.shape} and {faulty.shape}")
-    if rank < 1:
-        raise InputError(f"patch: rank is {rank}, expected at least 1")
+    for rank in ranks:
+        if rank < 1:
+            raise InputError(f"patch: rank is {rank}, expected at least 1")
     if bits not in BITS or bits == DIGIT_BITS:
         raise InputError(f"patch: {bits} bits per number", hint="8, 6 or 4")
-    root, inverse = _roots(covariance, len(right))
+    roots = covariance if isinstance(covariance, CovarianceRoots) else covariance_roots(covariance, len(right))
     delta = right - faulty
     outputs = np.flatnonzero((delta != 0).any(axis=0))
-    whole = float(np.square(root @ right).sum())
-    weighted = root @ delta[:, outputs]
-    u, s, v = np.linalg.svd(weighted, full_matrices=False)
-    kept = min(rank, int(np.count_nonzero(s > s[0] * 1e-12))) if len(s) else 0
-    strength = np.sqrt(s[:kept])  # both factors in the same range
-    a = quantize(inverse @ u[:, :kept] * strength, bits).dequantized()
-    b = quantize(strength[:, None] * v[:kept], bits).dequantized()
+    whole = float(np.square(roots.root @ right).sum())
     scale = 1 / whole if whole > 0 else 0.0
-    return Patch(
-        outputs=outputs,
-        a=a,
-        b=b,
-        bits=bits,
-        before=float(np.square(s).sum()) * scale,
-        left=float(np.square(weighted - root @ a @ b).sum()) * scale,
-        ideal=float(np.square(s[kept:]).sum()) * scale,
-    )
+    weighted = roots.root @ delta[:, outputs]
+    u, s, v = np.linalg.svd(weighted, full_matrices=False)
+    known = int(np.count_nonzero(s > s[0] * 1e-12)) if len(s) else 0
+    found = []
+    for rank in ranks:
+        kept = min(rank, known)
+        strength = np.sqrt(s[:kept])  # both factors in the same range
+        a = quantize(roots.inverse @ u[:, :kept] * strength, bits).dequantized()
+        b = quantize(strength[:, None] * v[:kept], bits).dequantized()
+        left = float(np.square(weighted - roots.root @ a @ b).sum()) * scale
+        ideal = float(np.square(s[kept:]).sum()) * scale
+        found.append(Patch(outputs, a, b, bits, float(np.square(s).sum()) * scale, left, ideal))
+    return tuple(found)
 
 
 def patch_network(
@@ -142,10 +163,13 @@ def spare_area(inputs: int, columns: int, node: float) -> Component:
     return patch_area(inputs * columns, DIGIT_BITS, node)
 
 
-def _roots(covariance: FloatArray | None, inputs: int) -> tuple[FloatArray, FloatArray]:
-    """Square root of a covariance and its pseudo-inverse."""
+def covariance_roots(covariance: FloatArray | None, inputs: int) -> CovarianceRoots:
+    """Roots of a covariance; without one those of independent inputs of equal size.
+
+    Raises InputError for a matrix that is no covariance of so many inputs.
+    """
     if covariance is None:
-        return np.eye(inputs), np.eye(inputs)
+        return CovarianceRoots(np.eye(inputs), np.eye(inputs))
     c = np.asarray(covariance, dtype=np.float64)
     if c.shape != (inputs, inputs) or not np.isfinite(c).all() or not np.allclose(c, c.T, rtol=1e-6, atol=1e-12):
         raise InputError(f"patch: a covariance of shape {c.shape} for {inputs} inputs, expected a symmetric matrix")
@@ -155,4 +179,4 @@ def _roots(covariance: FloatArray | None, inputs: int) -> tuple[FloatArray, Floa
     kept = values > 1e-10 * values[-1]  # of inputs that are never there the branch needs to know nothing
     sizes = np.sqrt(np.where(kept, values, 0.0))
     inverse = np.divide(1.0, sizes, out=np.zeros_like(sizes), where=kept)
-    return (vectors * sizes) @ vectors.T, (vectors * inverse) @ vectors.T
+    return CovarianceRoots((vectors * sizes) @ vectors.T, (vectors * inverse) @ vectors.T)
