@@ -106,8 +106,8 @@ class SimulationCounts:
     refined: tuple[str, ...] = ()
 
 
-def deck_of(setup: Testbench, task: Task) -> ColumnDeck:
-    """The complete deck of a task."""
+def deck_of(setup: Testbench, task: Task, *, save_row: bool = False) -> ColumnDeck:
+    """The complete deck of a task; save_row: see `netlists.column.column_deck`."""
     s = setup.at(task.condition)
     return column_deck(
         s.technology,
@@ -119,6 +119,7 @@ def deck_of(setup: Testbench, task: Task) -> ColumnDeck:
         chain=s.chain,
         inverter=s.inverter,
         reltol=s.reltol,
+        save_row=save_row,
     )
 
 

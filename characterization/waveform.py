@@ -40,7 +40,7 @@ class Instant:
 
 @dataclass(frozen=True, slots=True)
 class ReadWaveform:
-    """One read as the engine simulated it: time in s, traces from the bit line to the converter, instants of the read.
+    """One read as the engine simulated it: time in s, traces from a driven row to the converter, instants of the read.
 
     condition: label; active, count: of the read.
     """
@@ -56,11 +56,12 @@ class ReadWaveform:
 def read_waveform(setup: Testbench, *, cache: Cache | None = None, workers: Workers = None) -> ReadWaveform | None:
     """A read of all rows at the first condition, most of them counting; None if it is no transient, or failed.
 
-    The read is one of those that `transfer` plans, so that a cache has it.
+    The read is one of those that `transfer` plans, run for itself: it saves a driven row's line too, which the others
+    are spared, so that their keys and sizes in the cache stay.
     """
     tasks = [t for t in plan_transfer(setup) if t.condition == setup.conditions[0] and t.active == setup.rows]
     task = min(tasks, key=lambda t: abs(t.count - 0.75 * setup.max_count))
-    deck = deck_of(setup, task)
+    deck = deck_of(setup, task, save_row=True)
     (result,) = run_many([job_of(setup, deck)], workers=workers, cache=cache)
     if not result.ok or deck.read_at is None:
         return None
@@ -81,6 +82,8 @@ def read_waveform(setup: Testbench, *, cache: Cache | None = None, workers: Work
 
 
 def _traces(setup: Testbench, task: Task, deck: ColumnDeck, result: Result) -> Iterator[tuple[str, str, FloatArray]]:
+    if deck.row is not None:
+        yield "row line at its driver", "V", _values(result, deck.row)
     if setup.chain is not None:
         yield "bit line", "V", _values(result, deck.outputs[task.case.target])
         yield "shared line", "V", _values(result, "v(line)")

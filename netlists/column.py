@@ -75,7 +75,8 @@ class ColumnDeck(Deck):
     level_supplies: the same for the lines at part of the row voltage: (current, voltage in V) of each.
     condition: the operating point, where the writer of the deck tells it. cycle_end: with a readout chain, when the
     rows have returned: energies are those of the whole cycle. readout_supplies: the chain's own, as level_supplies.
-    edge: of a readout whose code is a time; its level is what the ramp has left then.
+    edge: of a readout whose code is a time; its level is what the ramp has left then. row: the voltage of the first
+    driven row's line at its driver, where it was asked for.
     """
 
     target: str
@@ -95,6 +96,7 @@ class ColumnDeck(Deck):
     cycle_end: float | None = None
     readout_supplies: tuple[tuple[str, float], ...] = ()
     edge: RampEdge | None = None
+    row: str | None = None
 
     def levels(self, signals: Mapping[str, ArrayLike]) -> FloatArray:
         """What every modelled column reads from these vectors, by name: shape (columns, points), V or A."""
@@ -122,6 +124,7 @@ def column_deck(
     currents: Sequence[BranchCurrent] = (),
     reltol: float | None = None,
     periodic: bool = False,
+    save_row: bool = False,
     templates: Path | None = None,
 ) -> ColumnDeck:
     """The deck of one read of a column.
@@ -172,6 +175,8 @@ def column_deck(
         else `RELTOL`. Decks with ideal periphery have their own.
     periodic : bool
         With a chain: `CYCLES` reads one after the other, every supply on its own, for the energy of a whole cycle.
+    save_row : bool
+        Save the line of the first driven row at its driver too, for a picture; nothing else of the deck changes.
     templates : Path, optional
         A user's template folder.
 
@@ -229,6 +234,8 @@ def column_deck(
     outputs += conversion.outputs(chain) if chain and conversion else ()
     if chain is not None and periodic:
         outputs += (*CYCLE_OUTPUTS, *(("i(v_falling)",) if complement else ()), *(("i(v_parked)",) if parked else ()))
+    row = _driven_row(warm, case) if save_row else None
+    outputs += (row,) if row else ()
     cycle = chain.timing.stop if chain else inverter.stop if inverter else None
     if cycle is not None:
         stop = CYCLES * cycle if periodic else cycle
@@ -307,6 +314,7 @@ def column_deck(
         cycle_end=cycle,
         readout_supplies=(("i(v_analog)", condition.vdd), *CHAIN_CONTROLS) if chain else (),
         edge=edge,
+        row=row,
     )
 
 
@@ -330,6 +338,11 @@ def _other_planes(warm: CellModel, periphery: Periphery, case: ColumnStimulus) -
         "row_nodes": tuple(driven_node(warm.lines[0], row, case) for row in range(case.rows)),
         "other_planes": select.other_planes(warm, columns, case.load_shares[-1]),
     }
+
+
+def _driven_row(warm: CellModel, case: ColumnStimulus) -> str | None:
+    driven = np.flatnonzero(case.inputs)
+    return f"v({driven_node(warm.lines[0], int(driven[0]), case)})" if driven.size else None
 
 
 def _tolerance(fine: bool, sampled_twice: bool) -> float:

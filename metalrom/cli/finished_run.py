@@ -38,8 +38,15 @@ def estimate_run(
     emit(data, as_json=json, human=lambda: _estimate_view(data))
 
 
+_UNDER, _BESIDE = ", periphery under the array", ", periphery beside the array"
+"""Endings of figures that are given for both places of the periphery."""
+
+
 def _estimate_view(data: dict[str, Any]) -> Group:
-    """The figures, of a network also its layers, those of one shape on one line."""
+    """The figures, of a network also its layers, those of one shape on one line.
+
+    Of area and densities those with the periphery under the array; the other place is one line below them.
+    """
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -50,12 +57,17 @@ def _estimate_view(data: dict[str, Any]) -> Group:
     figures = Table(title=data["title"], title_justify="left")
     for heading in ("figure", "value", "range"):
         figures.add_column(heading, justify="left" if heading == "figure" else "right")
+    beside = []
     for row in data["figures"]:
         scale, unit = parts_of_unit(row["unit"])
         low, mid, high = (row[end] * scale for end in ("low", "mid", "high"))
         shown = span(Figure(row["figure"], mid, unit, low, high)) if low < high else ""
-        figures.add_row(row["figure"], amount(mid, unit, places=4), shown)
+        if row["figure"].endswith(_BESIDE):
+            beside.append(f"{row['figure'].removesuffix(_BESIDE)} {amount(mid, unit, places=4)}")
+            continue
+        figures.add_row(row["figure"].removesuffix(_UNDER), amount(mid, unit, places=4), shown)
     lines = [
+        *([f"area and densities: periphery under the array; beside it: {', '.join(beside)}"] if beside else []),
         f"operations: {data['operations']}",
         f"readout: {data['readout']}",
         *(f"WARNING: {w}" for w in data["warnings"]),

@@ -61,7 +61,8 @@ def test_the_same_negative_margin_in_terminal_results_report_specifications_and_
     chips = results["chips"]
     assert (len(chips["chips"]), chips["yield_share"]) == (24, 0.0)
     assert chips["code_error_worst"] == max(c["code_error"] for c in chips["chips"])
-    assert [t["unit"] for t in results["waveform"]["traces"]] == ["A"]
+    names = [(t["name"], t["unit"]) for t in results["waveform"]["traces"]]
+    assert names == [("row line at its driver", "V"), ("sensed current", "A")]
     assert [i["name"] for i in results["waveform"]["instants"]] == ["inputs rise", "integration begins"]
     # terminal
     shown = re.search(r"^margin\s+(-?[\d.]+) sigma \(worst level: count 29 of 64 active", done.stdout, re.MULTILINE)
