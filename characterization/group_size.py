@@ -26,6 +26,7 @@ from ngspice_runner import Cache, EngineError, Workers
 
 PROBES = 4
 """Reads of a candidate."""
+_LEFT_OUT = "bends of the levels and the spread by stored data, which the campaign measures, are not in it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +154,14 @@ def chosen_group(
     if good:
         chosen = max(good, key=lambda c: c.rows)
         reason = (
-            f"{chosen.rows} rows is the largest group whose expected code error ({chosen.code_error:.1e}) stays below "
-            f"the target of {target:.0e} {place}"
+            f"{chosen.rows} rows is the largest group whose code error by the probe ({chosen.code_error:.1e}) stays "
+            f"below the target of {target:.0e} {place}; {_LEFT_OUT}"
         )
     else:
         chosen = min(rated, key=lambda c: c.code_error)
         reason = (
-            f"no candidate reaches the target of {target:.0e}; {chosen.rows} rows has the smallest expected code error "
-            f"({chosen.code_error:.1e}) {place}"
+            f"no candidate reaches the target of {target:.0e}; {chosen.rows} rows has the smallest code error by the "
+            f"probe ({chosen.code_error:.1e}) {place}; {_LEFT_OUT}"
         )
     return GroupChoice(rated, chosen.rows, reason, outcome)
 
