@@ -11,7 +11,8 @@ from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
 from metalrom.exporters.checksum import add_digest, verify_digest
-from metalrom.exporters.estimator.digits import DIGITS, PRECISION, TOLERANCE, shown_digits
+from metalrom.exporters.estimator.accelergy_check import validate_accelergy
+from metalrom.exporters.estimator.digits import PRECISION, TOLERANCE, shown_digits
 from metalrom.exporters.estimator.headline import (
     MEANING,
     NO_LEAK,
@@ -21,10 +22,15 @@ from metalrom.exporters.estimator.headline import (
     figure_values,
     headline,
 )
-from metalrom.exporters.estimator.macro_actions import WHAT, MacroLoops, component_figures, energy_per_mac
-from metalrom.exporters.exporter import Exporter, ToolReading, commented, compare_readings
+from metalrom.exporters.estimator.macro_actions import (
+    COMPONENT_ACTIONS,
+    WHAT,
+    MacroLoops,
+    component_figures,
+    energy_per_mac,
+)
+from metalrom.exporters.exporter import Exporter, commented
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
-from metalrom.exporters.python_tools import run_probe
 from metalrom.exporters.run_data import RunData
 from metalrom.exporters.templates import fill
 
@@ -33,10 +39,6 @@ CSV = f"{COMPONENT}.csv"
 CELL = "metalrom.cell.yaml"
 ARCHITECTURE = "architecture.yaml"
 PRODUCT = "timeloop.yaml"
-_ACTIONS = {"convert": "energy_conversion", "mac": "energy_mac", "mvm": "energy_mvm"}
-"""Action -> figure. `read` and `compute` are other names of `convert`."""
-COMPONENT_ACTIONS = {"row_drivers": "read", "cells": "read", "converter": "update", "shift_add": "update"}
-"""Action that costs something, of every component, by the name that Timeloop calls it with."""
 _STORAGE = ("read", "write", "update", "leak")
 _FREE = {"outside": _STORAGE, "compute": ("compute", *_STORAGE)}
 """Components that cost nothing, and their actions; the plug-in insists on those of a storage."""
@@ -210,66 +212,6 @@ def measure_components(source: RunData, folder: Path) -> dict[str, float]:
         "energy of the components per MAC": abs(energy / g.macs - h.energy_mac) / h.energy_mac,
         "area of the components": abs(area - parts) / parts,
     }
-
-
-def validate_accelergy(source: RunData, folder: Path) -> ToolReading:
-    """Accelergy with its library plug-in: energy of every action and area of the component, checked; of the product,
-    too, where timeloopfe is installed."""
-    remedy = "install Accelergy 0.4 and its library plug-in from their repositories"
-    got = run_probe("Accelergy", "accelergy", remedy, _SCRIPT, folder)
-    if isinstance(got, ToolReading):
-        return got
-    h, name = headline(source), f"Accelergy {got['version']} with its library plug-in"
-    if "timeloopfe" in got:
-        name += f", timeloopfe {got['timeloopfe']}"
-    wanted = {action: getattr(h, field) * 1e12 for action, field in _ACTIONS.items()}
-    wanted |= {"read": wanted["convert"], "compute": wanted["convert"], "leak": 0.0}
-    figures = {
-        f"{action}, pJ": (float(got["values"].get(action, "nan")), expected) for action, expected in wanted.items()
-    }
-    for component, found in component_figures(source).items():
-        key, action = f"{component}, pJ per call", COMPONENT_ACTIONS[component]
-        figures[key] = float(got["components"].get(component, {}).get(action, "nan")), found.energy * 1e12
-        if "product" in got:
-            value = float(got["product"].get(component, {}).get(action, "nan"))
-            figures[f"{key}, through timeloopfe"] = value, found.energy * 1e12
-    figures["area, um2"] = (float(got["values"].get("area", "nan")), h.area * 1e12)
-    return compare_readings(name, figures, TOLERANCE, digits=DIGITS)
-
-
-_SCRIPT = """
-import importlib.metadata, json, os, subprocess, sys, yaml
-folder = sys.argv[1]
-os.environ["ACCELERGY_COMPONENT_LIBRARIES"] = folder
-from accelergy.accelergy_console import run
-sys.argv = ["accelergy", os.path.join(folder, "architecture.yaml"), "-o", "out/", "-p", "12"]
-run()
-with open("out/ERT.yaml") as file:
-    tables = {t["name"].split(".")[-1]: t for t in yaml.safe_load(file)["ERT"]["tables"]}
-with open("out/ART.yaml") as file:
-    art = {t["name"].split(".")[-1]: t["area"] for t in yaml.safe_load(file)["ART"]["tables"]}
-components = {name: {a["name"]: a["energy"] for a in table["actions"]} for name, table in tables.items()}
-values = components.pop("macro")
-values["area"] = art["macro"]
-answer = {"version": importlib.metadata.version("accelergy"), "values": values, "components": components}
-try:
-    import timeloopfe.v4 as timeloop
-    from timeloopfe.common.backend_calls import _specification_to_yaml_string as for_timeloop
-except ImportError:
-    pass
-else:
-    read = timeloop.Specification.from_yaml_files(os.path.join(folder, "timeloop.yaml"))
-    product = for_timeloop(read, for_model=True)
-    with open("product.yaml", "w") as file:
-        file.write(product)
-    program = [os.path.join(os.path.dirname(sys.executable), "accelergy"), "product.yaml", "-o", "product/", "-p", "12"]
-    subprocess.run(program, check=True, capture_output=True)
-    with open("product/ERT.yaml") as file:
-        tables = {t["name"].split("[")[0].split(".")[-1]: t for t in yaml.safe_load(file)["ERT"]["tables"]}
-    answer["product"] = {n: {a["name"]: a["energy"] for a in t["actions"]} for n, t in tables.items()}
-    answer["timeloopfe"] = importlib.metadata.version("timeloopfe")
-print(json.dumps(answer))
-"""
 
 
 def _cell_energy(source: RunData) -> float:

@@ -94,7 +94,7 @@ _SCRIPT = """
 import importlib.metadata, json, os, sys
 from hwcomponents import get_models
 found = get_models(os.path.join(sys.argv[1], "metalrom_hwcomponents.py"))
-wrapped = [m for m in found if "metalrom_macro" in m.component_name]
+wrapped = [m for m in found if "metalrom_macro" in (m.component_name or ())]
 sys.path.insert(0, sys.argv[1])
 from metalrom_hwcomponents import MetalromMacro
 macro = MetalromMacro()

@@ -30,6 +30,8 @@ WHAT = {
     "shift_add": "one code shifted and added",
 }
 """One call of each component's action."""
+COMPONENT_ACTIONS = {"row_drivers": "read", "cells": "read", REST: "update", "shift_add": "update"}
+"""Action that costs something, of every component, by the name that Timeloop calls it with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import csv
+import os
+import shutil
 
 import pytest
 
 from metalrom import exporters as exports
+from metalrom.exporters import python_tools
+from metalrom.exporters.estimator.accelergy_check import timeloop_figures
+from metalrom.exporters.estimator.digits import TOLERANCE
 from metalrom.exporters.estimator.macro_actions import MacroLoops, component_figures, energy_per_mac
+from metalrom.exporters.exporter import check_export, compare_readings
 
 ACTIONS = {"row_drivers": "read", "cells": "read", "converter": "update", "shift_add": "update"}
 
@@ -50,3 +56,37 @@ def test_written_components_add_up(run, run_written):
     assert exports.EXPORTERS["accelergy"].measure(run, run_written["accelergy"])[
         "energy of the components per MAC"
     ] == pytest.approx(0.0, abs=1e-9)
+
+
+def _timeloop_answer(source, **wrong):
+    """What Timeloop reports of the components if it counts as the estimate does, but for the calls in `wrong`."""
+    levels = {
+        name: {ACTIONS[name]: wrong.get(name, f.calls), "energy": f.energy * 1e12 * wrong.get(name, f.calls)}
+        for name, f in component_figures(source).items()
+    }
+    return {"computes": MacroLoops.of(source.estimate.macro.geometry).computes, "levels": levels}
+
+
+def test_a_call_or_a_cost_too_many_in_timeloop_is_a_problem(source):
+    """Its energy is summed over all levels, so that one which should cost nothing shows."""
+    answer = _timeloop_answer(source)
+    assert compare_readings("", timeloop_figures(source, answer), TOLERANCE).problem is None
+    calls = component_figures(source)["converter"].calls
+    more = _timeloop_answer(source, converter=calls + 1)
+    problem = compare_readings("", timeloop_figures(source, more), TOLERANCE).problem
+    assert problem == f"its converter, calls in Timeloop is {calls + 1:.1f}, that of metalrom {calls:.1f}"
+    answer["levels"]["inter_row_spatial"] = {"read": 0.0, "energy": 1e-3}
+    problem = compare_readings("", timeloop_figures(source, answer), TOLERANCE).problem
+    assert problem.startswith("its pJ per multiply-accumulate in Timeloop is")
+
+
+def test_timeloop_itself_counts_and_bills_the_same(source, written):
+    """Of a last group that is not full, and of cells with and without energy of their own."""
+    if shutil.which("timeloop-model") is None:
+        pytest.skip("no timeloop-model on the path")
+    if python_tools.python_with("timeloopfe", os.environ.get(python_tools.VARIABLE, "")) is None:
+        pytest.skip(f"no Python with timeloopfe; name one in {python_tools.VARIABLE}")
+    report = check_export(exports.EXPORTERS["accelergy"], source, written["accelergy"], require_consumer=True)
+    assert report.reading is not None
+    assert report.reading.consumer.endswith("Timeloop")
+    print("\n" + "; ".join(report.reading.observations))
