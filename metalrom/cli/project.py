@@ -286,7 +286,8 @@ def _summary_table(results: RunResults, output: Path) -> Group:
         (
             "nominal",
             f"{results.condition}: code error {shown_share(data['code_error_expected'])} expected, "
-            f"{shown_share(data['code_error_simulated'])} simulated on one chip; CSNR {raw}, {fitted} with gain and offset removed",
+            f"{shown_share(data['code_error_simulated'])} simulated on one chip; CSNR {raw}, {fitted} with gain and "
+            "offset removed",
         ),
         *merit_rows(results),
         ("simulated", _work(*(work[key] for key in ("run", "cached", "linear", "closed_form")))),

@@ -81,7 +81,7 @@ def test_a_call_or_a_cost_too_many_in_timeloop_is_a_problem(source):
 
 
 def test_timeloop_itself_counts_and_bills_the_same(source, written):
-    """Of a last group that is not full, and of cells with and without energy of their own."""
+    """Of a last group that is not full, by charge and by current."""
     if shutil.which("timeloop-model") is None:
         pytest.skip("no timeloop-model on the path")
     if python_tools.python_with("timeloopfe", os.environ.get(python_tools.VARIABLE, "")) is None:
