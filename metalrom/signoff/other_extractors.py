@@ -23,13 +23,15 @@ from metalrom.signoff.net_capacitances import QUANTITIES, model_capacitances, pe
 from netlists.cells.base import CellModel
 
 TOTAL_BOUND = 0.2
-"""Whole capacitance of a line. Single terms of both programs were found 6 to 13 % off a field solver (klayout-pex,
+"""Whole capacitance of a bit line. Single terms of both programs were found 6 to 13 % off a field solver (klayout-pex,
 issue 198 on GitHub), those of lines at the smallest space in one direction."""
 
-COUPLING_BOUND = 0.3
-"""Capacitance between bit line and row lines: fringes of a short piece are counted as those of a long line."""
+PART_BOUND = 0.3
+"""Parts of a line's capacitance: what bit lines have to row lines, and a row line's without that to its kind in other
+rows, which a cell's model does not have. Their terms do not make up for each other, and a fringe between close
+neighbours is counted larger than it is."""
 
-BOUNDS = {"bit line": TOTAL_BOUND, "row line": TOTAL_BOUND, "bit line to row lines": COUPLING_BOUND}
+BOUNDS = {"bit line": TOTAL_BOUND, "bit line to row lines": PART_BOUND, "row line": PART_BOUND}
 """Quantities that are judged; the others are shown."""
 
 
