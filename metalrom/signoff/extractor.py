@@ -8,7 +8,7 @@ from pathlib import Path
 
 from metalrom.exporters.executables import run_program
 
-SECONDS = 300.0
+SECONDS = 600.0
 """One run of an extractor."""
 
 

@@ -20,7 +20,8 @@ TECHNOLOGIES = {"sky130": "sky130A"}
 """PDKs by the name of the stack."""
 
 HALF_WALLS_FROM = (8, 3, 679)
-"""From this version on, half of the technology's coefficient is counted between side walls."""
+"""From this version on, half of the technology's coefficient is counted between side walls (Magic, issue 557 on
+GitHub)."""
 
 _SCRIPT = """gds read {top}.gds
 load {top}

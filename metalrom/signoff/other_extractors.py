@@ -80,11 +80,12 @@ class ExtractorReport:
         if not self.values:
             return self.reason
         shown = ", ".join(
-            f"{v.name} {v.beside * 1e18:.3g} aF per cell, ours {v.cell * 1e18:.3g} ({100 * v.relative:+.2g} %)"
+            f"{v.name} {v.beside * 1e18:.3g} aF, drawn cell {v.cell * 1e18:.3g} aF ({100 * v.relative:+.2g} %, "
+            f"bound {100 * BOUNDS[v.name]:g} %)"
             for v in self.values
             if v.name in BOUNDS
         )
-        return f"{shown}; {self.reason or ('beyond a bound' if self.differences else 'within bounds')}"
+        return f"per cell {shown}; {self.reason or ('beyond a bound' if self.differences else 'within bounds')}"
 
 
 def find_extractors(stack: str) -> tuple[tuple[str, Extractor | str], ...]:
@@ -110,13 +111,20 @@ def compare_with_extractor(
     beside = per_cell(*_each(lambda b: read_capacitances(_extract(tool, plan, b)), drawn), block, model)
     cell = per_cell(*_each(lambda of: model_capacitances(model, symbols, of), blocks), block, model)
     judged = {} if tool.half_walls else BOUNDS
-    values = tuple(CapacitanceBeside(name, cell[name], beside[name], judged.get(name)) for name in QUANTITIES)
+    values = tuple(
+        CapacitanceBeside(name, _short(cell[name]), _short(beside[name]), judged.get(name)) for name in QUANTITIES
+    )
     reason = "not judged, this version counts half of the side walls" if tool.half_walls else ""
     return ExtractorReport(tool.label, part.name, values, reason)
 
 
 def _extract(tool: Extractor, plan: Plan, block: Any) -> str:
     return extract_with_magic(tool, block) if tool.technology else extract_with_kpex(tool, plan, block)
+
+
+def _short(farads: float) -> float:
+    """Six digits, so that the order of a sum does not show."""
+    return float(f"{farads:.6g}")
 
 
 def _each(function: Callable[[Any], Any], three: Iterable[Any]) -> tuple[Any, Any, Any]:
