@@ -8,6 +8,7 @@ from interconnect.files import atomic_write_text
 from metalrom.layout.files import NOT_DRAWN
 from metalrom.layout.picture import plane_top_view
 from metalrom.reports.html import page_environment
+from metalrom.signoff.other_extractors import PART_BOUND, TOTAL_BOUND
 from metalrom.signoff.report import sign_off_rows, verdict
 from metalrom.signoff.signoff import LEVEL_BOUND, RELATIVE_BOUND, SignOffResult
 
@@ -45,6 +46,8 @@ def sign_off_assumptions(result: SignOffResult) -> tuple[str, ...]:
         *plan.stack.warnings,
         f"Elements of the drawn cell may differ by {100 * RELATIVE_BOUND:g} % from the configured ones, levels by "
         f"{LEVEL_BOUND:g} LSB.",
+        f"Values of other extractors may differ from the drawn cell's by {100 * TOTAL_BOUND:g} % for a whole bit line, "
+        f"by {100 * PART_BOUND:g} % for its part to row lines and for a row line.",
         f"Not checked: {'; '.join(result.own.not_checked)}.",
         f"Not drawn: {'; '.join(NOT_DRAWN)}.",
     )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from metalrom.signoff.other_extractors import ExtractorReport
 from metalrom.signoff.segment_signoff import SegmentSignOff
 from metalrom.signoff.signoff import LEVEL_BOUND, RELATIVE_BOUND, SignOffResult
 
@@ -45,6 +46,7 @@ def sign_off_document(result: SignOffResult) -> dict[str, Any]:
             }
             for plane, cell in result.cells
         ],
+        "other_extractors": [_beside(report) for report in result.beside],
         "levels": [
             {
                 "plane": x.plane,
@@ -91,6 +93,20 @@ def _segments(found: SegmentSignOff) -> dict[str, Any]:
     }
 
 
+def _beside(report: ExtractorReport) -> dict[str, Any]:
+    """Per cell, F."""
+    return {
+        "tool": report.tool,
+        "plane": report.plane,
+        "reason": report.reason,
+        "differences": len(report.differences),
+        "values": [
+            {"name": v.name, "drawn": v.cell, "beside": v.beside, "relative": v.relative, "bound": v.bound}
+            for v in report.values
+        ],
+    }
+
+
 def _worst(difference: Any) -> dict[str, Any] | None:
     if difference is None:
         return None
@@ -125,6 +141,7 @@ def sign_off_rows(result: SignOffResult) -> list[tuple[str, str]]:
         worst = [w for w in (cell.worst("C"), cell.worst("R")) if w]
         shown = ", ".join(f"{w.name} {100 * w.relative:+.2g} %" for w in worst)
         rows.append((f"extraction {plane}", f"worst {shown}"))
+    rows += [(f"{r.tool} {r.plane}".strip(), r.verdict) for r in result.beside]
     rows += [(f"simulation {x.plane}", f"{x.lsb:+.4f} LSB at count {x.count} of {x.rows} rows") for x in result.levels]
     rows += segment_rows(result.segments) if result.segments else [("segments", f"not drawn: {result.no_segments}")]
     return rows

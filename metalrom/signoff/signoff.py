@@ -31,6 +31,7 @@ from metalrom.signoff.drc_deck import find_program, run_deck, write_deck
 from metalrom.signoff.level import DrawnLevel
 from metalrom.signoff.lvs import LvsReport, compare_planes
 from metalrom.signoff.netgen import MOST_DEVICES, NOT_HERE, NetgenReport, compare_with_netgen, find_netgen
+from metalrom.signoff.other_extractors import ExtractorReport, compare_with_extractor, find_extractors
 from metalrom.signoff.segment_signoff import SegmentSignOff, sign_off_segments
 
 RELATIVE_BOUND = 0.02
@@ -52,8 +53,9 @@ class LevelDifference(DrawnLevel):
 @dataclass(frozen=True)
 class SignOffResult:
     """What every tool found. seconds: processor time by step; deck: violations by rule of the KLayout program, None
-    where that program is missing. netgen: why it did not run, or what it found of every plane. segments: transistors
-    of the readout; None and why where they are not drawn."""
+    where that program is missing. netgen: why it did not run, or what it found of every plane. beside: what other
+    extractors find, or why they did not run. segments: transistors of the readout; None and why where they are not
+    drawn."""
 
     layout: Path
     plan: Plan
@@ -65,6 +67,7 @@ class SignOffResult:
     lvs: tuple[LvsReport, ...]
     netgen: tuple[NetgenReport, ...] | str
     cells: tuple[tuple[str, DrawnCell], ...]
+    beside: tuple[ExtractorReport, ...]
     levels: tuple[LevelDifference, ...]
     segments: SegmentSignOff | None
     no_segments: str
@@ -86,6 +89,7 @@ class SignOffResult:
                 for d in cell.differences
                 if abs(d.relative) > RELATIVE_BOUND
             ]
+        out += [f"{r.tool} {r.plane}: {text}" for r in self.beside for text in r.differences]
         out += [f"simulation {x.plane}: level {x.lsb:+.3f} LSB off" for x in self.levels if abs(x.lsb) > LEVEL_BOUND]
         out += self.segments.failures(LEVEL_BOUND) if self.segments else []
         return (*out, *self.troubles)
@@ -170,6 +174,8 @@ def sign_off_layout(
         del stack
         return design.extract(geometry)
 
+    extractors = find_extractors(plan.stack.name)
+    beside = [ExtractorReport(name, reason=found) for name, found in extractors if isinstance(found, str)]
     for part in plan.parts:
         symbols, _ = symbols_of(plan, part, shapes)
         try:
@@ -177,6 +183,9 @@ def sign_off_layout(
             name = f"extraction of plane {part.plane}"
             step = partial(drawn_cell, plan, part, shapes, symbols, design.cell, model, extract)
             cells.append((part.name, watch(name, step)))
+            for tool in (found for _, found in extractors if not isinstance(found, str)):
+                other = partial(compare_with_extractor, tool, plan, part, shapes, symbols, cells[-1][1].model)
+                beside.append(watch(f"{tool.name} of plane {part.plane}", other))
         except InputError as error:
             troubles.append(f"extraction {part.name}: {error}")
     levels: tuple[LevelDifference, ...] = ()
@@ -194,8 +203,8 @@ def sign_off_layout(
         no_segments = "not to the kit's rules"
         troubles.append(f"segment: {error}")
     return SignOffResult(
-        path, plan, shapes, drc, own, deck, audit, lvs, netgen, tuple(cells), levels, segments, no_segments,
-        tuple(troubles), dict(watch.seconds),
+        path, plan, shapes, drc, own, deck, audit, lvs, netgen, tuple(cells), tuple(beside), levels, segments,
+        no_segments, tuple(troubles), dict(watch.seconds),
     )  # fmt: skip
 
 
