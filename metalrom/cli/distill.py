@@ -42,6 +42,12 @@ def distill_network(
         Path | None,
         typer.Option(metavar="FOLDER", help="go on from the weights of an earlier run, with a new schedule"),
     ] = None,
+    fixed_digits: Annotated[
+        bool,
+        typer.Option(
+            "--fixed-digits", help="keep the digits of --start and train scales, biases and norms: a last step"
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Distil MiniLM's encoder into ternary weights (texts: `metalrom fetch minilm wordsim wordnet news`).
@@ -56,7 +62,9 @@ def distill_network(
     from metalrom.studies.distill.train import Judge, Recipe, distilled, state_digest
     from metalrom.workloads.networks.fetched import minilm
 
-    recipe = Recipe(planes, tokens, seed, rate=rate, start="" if start is None else state_digest(start))
+    recipe = Recipe(
+        planes, tokens, seed, rate=rate, start="" if start is None else state_digest(start), fixed_digits=fixed_digits
+    )
     torch = torch_library()
     torch.set_num_threads(threads)
     model, tokenizer = minilm()

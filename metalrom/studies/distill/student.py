@@ -68,16 +68,33 @@ def ternary_planes(weight: Any, planes: int) -> list[tuple[Any, Any]]:
     return found
 
 
+def fix_digits(model: Bert, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Digits of one plane by the name of the layer; their scales (outputs, 1) take the place of the weights."""
+    found = {}
+    for layer in model.layers:
+        name = f"{layer.name}.weight"
+        ((found[layer.name], scale),) = ternary_planes(parameters[name].detach(), 1)
+        parameters[name] = scale.requires_grad_()
+    return found
+
+
 class Encoder:
     """Runs parameters through the encoder of `model`; its embeddings and biases of the first norm stay as they are.
 
     planes: ternary planes of every weight; 0: weights and activations in floating point. noise: standard deviation of
-    a linear layer's outputs by its name, relative to their own, drawn anew for each; none by default.
+    a linear layer's outputs by its name, relative to their own, drawn anew for each; none by default. digits: of
+    `fix_digits`, of which the parameters hold the scales; none: the parameters' own.
     """
 
-    def __init__(self, model: Bert, planes: int, noise: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        model: Bert,
+        planes: int,
+        noise: Mapping[str, float] | None = None,
+        digits: Mapping[str, Any] | None = None,
+    ) -> None:
         torch = self._torch = torch_library()
-        self._model, self._planes, self._noise = model, planes, dict(noise or {})
+        self._model, self._planes, self._noise, self._digits = model, planes, dict(noise or {}), digits
         self._word, self._position, self._kind, self._gain, self._bias = (
             torch.from_numpy(part)
             for part in (model.word, model.position, model.kind, model.norm.gain, model.norm.bias)
@@ -89,7 +106,9 @@ class Encoder:
         found = {}
         for layer in self._model.layers:
             weight = parameters[f"{layer.name}.weight"]
-            if self._planes:
+            if self._digits is not None:
+                weight = self._digits[layer.name] * weight
+            elif self._planes:
                 with torch.no_grad():
                     held = sum(scale * digits for digits, scale in ternary_planes(weight, self._planes))
                 weight = weight + (held - weight).detach()

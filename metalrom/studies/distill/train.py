@@ -18,7 +18,7 @@ from interconnect.files import atomic_write_bytes, open_regular
 from interconnect.optional import optional_library
 from metalrom.studies.accuracy import SentenceSimilarity
 from metalrom.studies.accuracy.datasets import TASKS, judgements
-from metalrom.studies.distill.student import Encoded, Encoder, embed, parameters_of, torch_library
+from metalrom.studies.distill.student import Encoded, Encoder, embed, fix_digits, parameters_of, torch_library
 from metalrom.studies.distill.texts import Batch, Corpus, batches, packed
 from metalrom.workloads.networks.bert import Bert
 from metalrom.workloads.networks.tokenizer import Encoder as TextEncoder
@@ -43,7 +43,8 @@ class Recipe:
     """planes: ternary planes of every weight; tokens: to train on; batch: places of a batch; rate: learning rate.
 
     noise: relative standard deviation of every linear layer's outputs, empty without a macro. start: SHA-256 of the
-    state of an earlier run whose weights are the first ones; empty: the float network's.
+    state of an earlier run whose weights are the first ones; empty: the float network's. fixed_digits: the digits stay
+    those of the start, scales, biases and norms are trained.
     """
 
     planes: int = 1
@@ -53,12 +54,15 @@ class Recipe:
     rate: float = 4e-4
     noise: Mapping[str, float] = field(default_factory=dict)
     start: str = ""
+    fixed_digits: bool = False
 
     def __post_init__(self) -> None:
         if self.planes not in (1, 2):
             raise InputError(f"{self.planes} planes of digits", where="--planes", hint="1 or 2")
         if self.tokens < self.batch:
             raise InputError(f"{self.tokens} tokens are less than a batch", where="--tokens", hint=f"{self.batch}")
+        if self.fixed_digits and (self.planes != 1 or not self.start):
+            raise InputError("digits stay those of an earlier run of one plane", where="--fixed-digits", hint="--start")
 
 
 @dataclass(frozen=True)
@@ -118,13 +122,15 @@ def distilled(
     """
     torch = torch_library()
     frozen = parameters_of(model)
-    teacher, student = Encoder(model, 0), Encoder(model, recipe.planes, recipe.noise)
+    teacher = Encoder(model, 0)
     with torch.no_grad():
         teacher_weights = teacher.weights(frozen)
     parameters = {name: value.clone().requires_grad_() for name, value in frozen.items()}
-    optimizer = torch.optim.AdamW(parameters.values(), lr=recipe.rate, betas=BETAS, weight_decay=0, fused=True)
     if start is not None:
         _take(start, parameters)
+    digits = fix_digits(model, parameters) if recipe.fixed_digits else None
+    student = Encoder(model, recipe.planes, recipe.noise, digits)
+    optimizer = torch.optim.AdamW(parameters.values(), lr=recipe.rate, betas=BETAS, weight_decay=0, fused=True)
     done, spent = _resume(folder, recipe, parameters, optimizer)
     tokens, started = done.tokens, time.process_time() - spent
     torch.manual_seed(recipe.seed * 1_000_003 + done.step)
@@ -148,8 +154,7 @@ def distilled(
         batch = next(stream)
         with torch.no_grad():
             wanted = teacher(frozen, batch, teacher_weights)
-        found = student(parameters, batch)
-        total = _loss(torch, batch, found, wanted)
+        total = _loss(torch, batch, student(parameters, batch), wanted)
         total.backward()
         torch.nn.utils.clip_grad_norm_(parameters.values(), LONGEST_STEP)
         for group in optimizer.param_groups:
@@ -162,7 +167,8 @@ def distilled(
             look()
         else:
             tell(Progress(step, tokens, time.process_time() - started, loss))
-    return {name: value.detach() for name, value in parameters.items()}
+    found = {name: value.detach() for name, value in parameters.items()}
+    return found | {f"{name}.weight": digit * found[f"{name}.weight"] for name, digit in (digits or {}).items()}
 
 
 def _loss(torch: Any, batch: Batch, found: Encoded, wanted: Encoded) -> Any:
@@ -190,11 +196,14 @@ def _opened(folder: Path) -> Any:
 
 
 def _take(folder: Path, parameters: Mapping[str, Any]) -> None:
-    """Give the parameters the values that a run left in a folder."""
+    """Give the parameters the values that a run left in a folder. Raises InputError where it left scales alone."""
     torch = torch_library()
     with _opened(folder) as file, torch.no_grad():
         for name, value in parameters.items():
-            value.copy_(file.get_tensor(name))
+            held = file.get_tensor(name)
+            if held.shape != value.shape:
+                raise InputError("holds a run with fixed digits, which is a last one", where=str(folder))
+            value.copy_(held)
 
 
 def _schedule(step: int, share: float) -> float:

@@ -15,7 +15,7 @@ from metalrom.studies.accuracy.native import BlockOperator, ExactBlocks
 from metalrom.studies.distill import package
 from metalrom.studies.distill.student import Encoder, embed, parameters_of, ternary_planes
 from metalrom.studies.distill.texts import Corpus, packed
-from metalrom.studies.distill.train import Progress, Recipe, distilled
+from metalrom.studies.distill.train import Progress, Recipe, distilled, state_digest
 from metalrom.workloads.networks.bert import Bert, load_bert
 from tests.metalrom.distill.conftest import Letters
 
@@ -91,7 +91,14 @@ def planes_of(model: Bert) -> list[tuple[Any, ...]]:
     return [(layer.blocks, *layer.further) for layer in model.layers]
 
 
-def run(model: Bert, corpus: Corpus, folder: Path, recipe: Recipe, stop_after: int | None = None) -> Any:
+def run(
+    model: Bert,
+    corpus: Corpus,
+    folder: Path,
+    recipe: Recipe,
+    stop_after: int | None = None,
+    start: Path | None = None,
+) -> Any:
     taken = 0
 
     def tell(now: Progress) -> None:
@@ -104,7 +111,7 @@ def run(model: Bert, corpus: Corpus, folder: Path, recipe: Recipe, stop_after: i
         return {"nothing": 0.0}
 
     folder.mkdir(exist_ok=True)
-    return distilled(model, Letters(), recipe, folder, corpus=corpus, judge=judge, tell=tell, looks=4)
+    return distilled(model, Letters(), recipe, folder, corpus=corpus, judge=judge, tell=tell, looks=4, start=start)
 
 
 def test_an_interrupted_run_ends_as_an_undisturbed_one(model: Bert, corpus: Corpus, tmp_path: Path) -> None:
@@ -127,3 +134,24 @@ def test_distillation_brings_the_student_nearer(model: Bert, corpus: Corpus, tmp
         for p in (parameters_of(model), trained)
     )
     assert 1 - after < (1 - before) / 2
+
+
+def test_with_fixed_digits_the_scales_alone_move(model: Bert, corpus: Corpus, tmp_path: Path) -> None:
+    first = run(model, corpus, tmp_path / "first", Recipe(planes=1, tokens=6000, batch=256, rate=1e-3))
+    digest = state_digest(tmp_path / "first")
+    recipe = Recipe(planes=1, tokens=6000, batch=256, rate=3e-3, start=digest, fixed_digits=True)
+    more = run(model, corpus, tmp_path / "more", recipe, start=tmp_path / "first")
+    for layer in model.layers:
+        ((before, old),), ((after, new),) = (ternary_planes(p[f"{layer.name}.weight"], 1) for p in (first, more))
+        assert torch.equal(before, after)  # what is written is packed by the same rule
+        assert not torch.allclose(old, new, rtol=1e-3)
+    teacher = student_embeddings(model, parameters_of(model), 0)
+    cosines = [float(np.einsum("ij,ij->i", student_embeddings(model, p, 1), teacher).mean()) for p in (first, more)]
+    assert cosines[1] > cosines[0]
+    again = run(model, corpus, tmp_path / "more", recipe, start=tmp_path / "first")  # from its last state
+    assert all(torch.equal(value, again[name]) for name, value in more.items())
+    later = Recipe(planes=1, tokens=6000, batch=256, start=state_digest(tmp_path / "more"))
+    with pytest.raises(InputError, match="a last one"):
+        run(model, corpus, tmp_path / "later", later, start=tmp_path / "more")
+    with pytest.raises(InputError, match="an earlier run of one plane"):
+        Recipe(fixed_digits=True)
