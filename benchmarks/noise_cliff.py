@@ -1,7 +1,7 @@
 """Accuracy of MiniLM by the errors of the macro: 8 bits in trits, 4 bits, one and two distilled ternary planes.
 
     metalrom fetch minilm wordsim
-    python benchmarks/noise_cliff.py OUT1 OUT2 ... [--chips 5] [--pairs 60] [--conditions 2] [--picture cliff.png]
+    python benchmarks/noise_cliff.py OUT1 OUT2 ... [--chips 5] [--pairs 60] [--conditions 2] [--picture cliff.svg]
 
 OUT: finished runs of the ternary tie (`examples/minilm_trits.yaml` with `weights.bits: ternary`), say of 10, 20 and 32
 rows per conversion. Of each the conditions of least and greatest code error count. Every chip is another seed. The
@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,15 @@ from scipy.stats import t as student
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from characterization.charts import MARKS, SERIES, TARGET
 from metalrom.studies.accuracy import ActivationRule, NativeBlocks, PassResult, SentenceSimilarity, Settings, WeightRule
 from metalrom.studies.accuracy.chips import Chip, chips_of
 from metalrom.studies.accuracy.datasets import Judgements, judgements
 from metalrom.studies.accuracy.measure import evaluate_network
 from metalrom.workloads.networks.fetched import DISTILLED, distilled_folder, minilm, ternary_minilm
+
+KEPT = 0.95
+"""Cosine at which a network is said to bear its errors."""
 
 Network = tuple[str, SentenceSimilarity, Settings]
 
@@ -131,24 +136,40 @@ class Watched:
         return self._seen[-1]
 
 
-def draw(rows: list[tuple[str, dict[str, Any]]], path: Path) -> None:
+def tolerated(rows: Sequence[tuple[str, dict[str, Any]]], name: str, cosine: float) -> float | None:
+    """Code errors at which a network falls to a cosine, between the points around it on the logarithm; None outside."""
+    points = sorted((r["errors"], r["cosine"]) for n, r in rows if n == name and r["errors"] > 0)
+    for (low, above), (high, below) in pairwise(points):
+        if above >= cosine > below:
+            share = (above - cosine) / (above - below)
+            return float(low * (high / low) ** share)
+    return None
+
+
+def draw(rows: Sequence[tuple[str, dict[str, Any]]], path: Path) -> None:
     """Cosine against code error, a line per network."""
     import matplotlib as mpl
 
     mpl.use("Agg")
+    mpl.rcParams["svg.hashsalt"] = path.stem
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
-    for name in dict.fromkeys(name for name, _ in rows):
+    figure, axes = plt.subplots(figsize=(7.2, 4.2), layout="constrained")
+    for name, colour, mark in zip(dict.fromkeys(name for name, _ in rows), SERIES, MARKS, strict=False):
         own = sorted((r for n, r in rows if n == name), key=lambda r: r["errors"])
         axes.errorbar(
-            [r["errors"] for r in own], [r["cosine"] for r in own], [r["half"] for r in own], marker="o", capsize=3,
-            label=name,
+            [r["errors"] for r in own], [r["cosine"] for r in own], [r["half"] for r in own], marker=mark, capsize=3,
+            color=colour, label=name,
         )  # fmt: skip
-    axes.set(xscale="log", xlabel="code errors per conversion", ylabel="cosine to the network without errors")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(path, dpi=130)
+    axes.axhline(KEPT, color=TARGET, linestyle="--", linewidth=1)
+    axes.annotate(
+        f"{KEPT:g}", (1, KEPT), xycoords=("axes fraction", "data"), xytext=(4, -3), textcoords="offset points"
+    )
+    axes.set(xscale="log", ylim=(-0.03, 1.03), xlabel="wrong codes per conversion")
+    axes.set_ylabel("cosine to the same network without errors")
+    axes.grid(which="major", alpha=0.3)
+    axes.legend(loc="lower left")
+    figure.savefig(path, dpi=130, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
 def main() -> None:
@@ -178,6 +199,9 @@ def main() -> None:
             )
             if given.picture:
                 draw(rows, given.picture)
+    for name in dict.fromkeys(name for name, _ in rows):
+        errors = tolerated(rows, name, KEPT)
+        print(f"{name}: cosine {KEPT:g} at {'no measured' if errors is None else f'{errors:.1e}'} code errors")
 
 
 if __name__ == "__main__":

@@ -3,11 +3,12 @@
     metalrom fetch minilm wordsim
     python benchmarks/six_networks.py OUT [--pairs 353] [--chips 5] [--tokens 16] [--only NAME]
 
-Four runs are made in folders of OUT unless they are there: `examples/minilm_chain.yaml` in two's complement, and
-`examples/minilm_trits.yaml` with five trits, with 4 bits and with ternary weights, all read by the chain of transistors
-at tt, ss and ff, 27 and 85 degC, 1.0 V. The worst condition is that of the greatest code error of the run's own layer.
-Rows: MiniLM in float, in 8 bits on the binary cell, in 8 and in 4 bits on the ternary one, and the networks distilled
-into one and two ternary planes (`--only` also takes another folder of `metalrom distill`).
+Two runs are made in folders of OUT unless they are there: `examples/minilm_trits.yaml` with ternary weights, and
+`examples/minilm_chain.yaml` in two's complement, both read by the chain of transistors at tt, ss and ff, 27 and
+85 degC, 1.0 V. The worst condition is that of the greatest code error of the run's own layer.
+Rows: MiniLM in float, in 8 bits on the binary cell, in 8 and 4 bits on the ternary one (five trits, three signed binary
+digits; energy and area of the ternary run with the adders of these digits), and the networks distilled into one and two
+ternary planes (`--only` also takes another folder of `metalrom distill`).
 
 Columns. cosine: mean over the words to the float MiniLM's embedding, and to the same network without errors; rho:
 Spearman's against people; both with their 95 % interval over chips (Student), and se, the standard error over words and
@@ -25,7 +26,7 @@ import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.noise_cliff import Network, chip_passes, distilled, over_chips, spread_of
 from benchmarks.trits import changed_example, finished
 from metalrom.assets import asset_path
+from metalrom.macro.estimate import LayerEstimate
 from metalrom.macro.quantity import Span
 from metalrom.run.estimate import layer_estimate
 from metalrom.run.folder import Run, open_run
@@ -52,15 +54,14 @@ CONDITIONS = {"conditions": {"corners": ["tt", "ss", "ff"], "temperature": ["27d
 RUNS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "ternary": ("minilm_trits.yaml", {"weights": {"bits": 2}}),
     "binary": ("minilm_chain.yaml", {"mapping": "twos_complement"}),
-    "trits": ("minilm_trits.yaml", {}),
-    "digits": ("minilm_trits.yaml", {"mapping": "differential", "weights": {"bits": 4}}),
 }
 """Example and changed keys of every run."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """A form of the network. run: of the macro that holds it, "" for none; planes: times that it is there."""
+    """A form of the network. run: of the macro that holds it, "" for none. planes: times that it is there. weights,
+    mapping: None, "" for the digits of a file."""
 
     name: str
     run: str
@@ -80,8 +81,8 @@ class Form:
 FORMS = (
     Form("float", "", WeightRule(8)),
     Form("8 bits, binary cell", "binary", WeightRule(8), "twos_complement"),
-    Form("8 bits, five trits", "trits", WeightRule(8), "trits"),
-    Form("4 bits, three digits", "digits", WeightRule(4), "differential"),
+    Form("8 bits, five trits", "ternary", WeightRule(8), "trits"),
+    Form("4 bits, three digits", "ternary", WeightRule(4), "differential"),
     Form("minilm-ternary", "ternary"),
     Form("minilm-two-planes", "ternary", planes=2),
 )
@@ -110,7 +111,7 @@ def worst_condition(run: Run) -> str:
     return max(run.table.conditions, key=lambda c: layer_at(run, c.label).macro.code_error).label
 
 
-def layer_at(run: Run, condition: str) -> Any:
+def layer_at(run: Run, condition: str) -> LayerEstimate:
     """The estimate of the run's layer."""
     return layer_estimate(
         run.results, run.table, run.results.layer.inputs, run.results.layer.outputs, condition=condition
@@ -125,12 +126,17 @@ def encoder(tokens: int, planes: int) -> Inventory:
     return Inventory(whole.model, whole.input, tuple(copies), whole.source, items=tokens)
 
 
-def costs(run: Run, condition: str, tokens: int, planes: int) -> NetworkEstimate:
-    """What the encoder costs on macros of a run."""
-    return estimate_network(
-        encoder(tokens, planes),
-        lambda rows, columns: layer_estimate(run.results, run.table, rows, columns, condition=condition),
-    )
+def costs(form: Form, run: Run, condition: str, tokens: int) -> NetworkEstimate:
+    """What the encoder costs on macros of a run, with the form's own digits."""
+    results = run.results
+    if form.weights is not None:
+        digits = replace(results.macro_geometry, mapping=form.mapping, weight_bits=form.weights.bits)
+        results = replace(results, macro_geometry=digits)
+
+    def layer(rows: int, columns: int) -> LayerEstimate:
+        return layer_estimate(results, run.table, rows, columns, condition=condition)
+
+    return estimate_network(encoder(tokens, form.planes), layer)
 
 
 def rho_error(rho: float, pairs: int) -> float:
@@ -297,7 +303,7 @@ def main() -> None:
             found = journal.get(key) or journal.keep(
                 key, passed(form, folder, condition, given.pairs, given.chips, reference)
             )
-            cost = costs(run, condition, given.tokens, form.planes)
+            cost = costs(form, run, condition, given.tokens)
             print(row(form, found, cost, len(run.results.layer.planes), given.tokens), flush=True)
 
 
