@@ -1,7 +1,7 @@
 """Accuracy of MiniLM by the errors of the macro: 8 bits in trits, 4 bits, one and two distilled ternary planes.
 
     metalrom fetch minilm wordsim
-    python benchmarks/noise_cliff.py OUT1 OUT2 ... [--chips 5] [--pairs 60] [--conditions 2] [--picture cliff.png]
+    python benchmarks/noise_cliff.py OUT1 OUT2 ... [--chips 5] [--pairs 60] [--conditions 2] [--picture cliff.svg]
 
 OUT: finished runs of the ternary tie (`examples/minilm_trits.yaml` with `weights.bits: ternary`), say of 10, 20 and 32
 rows per conversion. Of each the conditions of least and greatest code error count. Every chip is another seed. The
@@ -15,6 +15,9 @@ import argparse
 import math
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +26,15 @@ from scipy.stats import t as student
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from metalrom.studies.accuracy import ActivationRule, NativeBlocks, SentenceSimilarity, Settings, WeightRule
+from characterization.charts import MARKS, SERIES, TARGET
+from metalrom.studies.accuracy import ActivationRule, NativeBlocks, PassResult, SentenceSimilarity, Settings, WeightRule
 from metalrom.studies.accuracy.chips import Chip, chips_of
-from metalrom.studies.accuracy.datasets import judgements
+from metalrom.studies.accuracy.datasets import Judgements, judgements
 from metalrom.studies.accuracy.measure import evaluate_network
 from metalrom.workloads.networks.fetched import DISTILLED, distilled_folder, minilm, ternary_minilm
+
+KEPT = 0.95
+"""Cosine at which a network is said to bear its errors."""
 
 Network = tuple[str, SentenceSimilarity, Settings]
 
@@ -35,18 +42,20 @@ Network = tuple[str, SentenceSimilarity, Settings]
 def networks(pairs: int) -> list[Network]:
     """(name, work, how weights and activations become integers) of every network."""
     asked = judgements(["wordsim"], pairs)
-    found: list[Network] = []
     whole = SentenceSimilarity(*minilm(), asked)
-    found.append(
-        ("8 bits, five trits", whole, Settings(WeightRule(8), ActivationRule(8), options={"mapping": "trits"}))
-    )
-    found.append(("4 bits, three digits", whole, Settings(WeightRule(4), ActivationRule(8))))
-    for name in DISTILLED:
-        folder = distilled_folder(name)
-        assert folder is not None
-        work = SentenceSimilarity(*ternary_minilm(folder), asked)
-        found.append((name, work, Settings(NativeBlocks(), ActivationRule(8))))
-    return found
+    found: list[Network] = [
+        ("8 bits, five trits", whole, Settings(WeightRule(8), ActivationRule(8), options={"mapping": "trits"})),
+        ("4 bits, three digits", whole, Settings(WeightRule(4), ActivationRule(8))),
+    ]
+    return found + [distilled(name, asked) for name in DISTILLED]
+
+
+def distilled(name: str, asked: Sequence[Judgements]) -> Network:
+    """A network of ternary planes, as it comes with the project or as a folder holds it."""
+    folder = distilled_folder(name)
+    if folder is None:
+        raise SystemExit(f"{name} is no distilled network")
+    return name, SentenceSimilarity(*ternary_minilm(folder), asked), Settings(NativeBlocks(), ActivationRule(8))
 
 
 def chips(runs: list[str], count: int) -> list[Chip]:
@@ -63,33 +72,53 @@ def every_condition(run: str) -> list[str]:
     return [condition.label for condition in chips_of(run, ())[0].table.conditions]
 
 
-def measured(network: Network, chip: Chip, seeds: int) -> dict[str, Any]:
-    """Figures of a network over chips."""
+@dataclass(frozen=True)
+class ChipPass:
+    """A network on one chip. exact, found: embeddings of every text without errors and with them."""
+
+    exact: Any
+    found: Any
+    outcome: PassResult
+
+    @property
+    def cosine(self) -> Any:
+        """Of every text: to the same network without errors."""
+        return np.einsum("ij,ij->i", self.found, self.exact)
+
+
+def chip_passes(network: Network, chip: Chip, seeds: int) -> list[ChipPass]:
+    """A network on as many chips of one condition."""
     _, work, settings = network
-    cosines, rhos, errors, conversions, words = [], [], [], 0.0, []
-    ideal = None
+    found = []
     for seed in range(seeds):
         seen: list[Any] = []
-        watched = Watched(work, seen)
-        outcome = evaluate_network(watched, [chip], replace_seed(settings, seed)).outcomes[-1]
-        ideal = seen[1]
-        cosine = np.einsum("ij,ij->i", seen[2], ideal)
-        words.append(cosine)
-        cosines.append(float(cosine.mean()))
-        rhos.append(outcome.figures["wordsim_spearman"])
-        errors.append(outcome.code_error_rate)
-        conversions = outcome.conversions_per_mac or 0.0
-    half = student.ppf(0.975, seeds - 1) * np.std(cosines, ddof=1) / math.sqrt(seeds)
-    spread = float(np.std(np.mean(words, axis=0), ddof=1) / math.sqrt(len(words[0])))
+        outcome = evaluate_network(Watched(work, seen), [chip], replace(settings, seed=seed)).outcomes[-1]
+        found.append(ChipPass(seen[1], seen[2], outcome))
+    return found
+
+
+def over_chips(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and half of its 95 % interval (Student)."""
+    half = student.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
+    return float(np.mean(values)), float(half)
+
+
+def spread_of(cosines: Sequence[Any]) -> float:
+    """Standard error over texts of the mean over chips."""
+    texts = np.mean(cosines, axis=0)
+    return float(np.std(texts, ddof=1) / math.sqrt(len(texts)))
+
+
+def measured(network: Network, chip: Chip, seeds: int) -> dict[str, Any]:
+    """Figures of a network over chips."""
+    passes = chip_passes(network, chip, seeds)
+    cosine, half = over_chips([float(p.cosine.mean()) for p in passes])
     return {
-        "cosine": float(np.mean(cosines)), "half": float(half), "words": spread, "rho": float(np.mean(rhos)),
-        "errors": float(np.mean([e for e in errors if e is not None])), "conversions": conversions,
+        "cosine": cosine, "half": half, "words": spread_of([p.cosine for p in passes]),
+        "rho": float(np.mean([p.outcome.figures["wordsim_spearman"] for p in passes])),
+        "errors": float(np.mean([p.outcome.code_error_rate or 0.0 for p in passes])),
+        "conversions": passes[-1].outcome.conversions_per_mac or 0.0,
     }  # fmt: skip
-
-
-def replace_seed(settings: Settings, seed: int) -> Settings:
-    """The settings on another chip."""
-    return Settings(settings.weights, settings.activations, seed=seed, options=settings.options)
 
 
 class Watched:
@@ -107,24 +136,40 @@ class Watched:
         return self._seen[-1]
 
 
-def draw(rows: list[tuple[str, dict[str, Any]]], path: Path) -> None:
+def tolerated(rows: Sequence[tuple[str, dict[str, Any]]], name: str, cosine: float) -> float | None:
+    """Code errors at which a network falls to a cosine, between the points around it on the logarithm; None outside."""
+    points = sorted((r["errors"], r["cosine"]) for n, r in rows if n == name and r["errors"] > 0)
+    for (low, above), (high, below) in pairwise(points):
+        if above >= cosine > below:
+            share = (above - cosine) / (above - below)
+            return float(low * (high / low) ** share)
+    return None
+
+
+def draw(rows: Sequence[tuple[str, dict[str, Any]]], path: Path) -> None:
     """Cosine against code error, a line per network."""
     import matplotlib as mpl
 
     mpl.use("Agg")
+    mpl.rcParams["svg.hashsalt"] = path.stem
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
-    for name in dict.fromkeys(name for name, _ in rows):
+    figure, axes = plt.subplots(figsize=(7.2, 4.2), layout="constrained")
+    for name, colour, mark in zip(dict.fromkeys(name for name, _ in rows), SERIES, MARKS, strict=False):
         own = sorted((r for n, r in rows if n == name), key=lambda r: r["errors"])
         axes.errorbar(
-            [r["errors"] for r in own], [r["cosine"] for r in own], [r["half"] for r in own], marker="o", capsize=3,
-            label=name,
+            [r["errors"] for r in own], [r["cosine"] for r in own], [r["half"] for r in own], marker=mark, capsize=3,
+            color=colour, label=name,
         )  # fmt: skip
-    axes.set(xscale="log", xlabel="code errors per conversion", ylabel="cosine to the network without errors")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(path, dpi=130)
+    axes.axhline(KEPT, color=TARGET, linestyle="--", linewidth=1)
+    axes.annotate(
+        f"{KEPT:g}", (1, KEPT), xycoords=("axes fraction", "data"), xytext=(4, -3), textcoords="offset points"
+    )
+    axes.set(xscale="log", ylim=(-0.03, 1.03), xlabel="wrong codes per conversion")
+    axes.set_ylabel("cosine to the same network without errors")
+    axes.grid(which="major", alpha=0.3)
+    axes.legend(loc="lower left")
+    figure.savefig(path, dpi=130, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
 def main() -> None:
@@ -154,6 +199,9 @@ def main() -> None:
             )
             if given.picture:
                 draw(rows, given.picture)
+    for name in dict.fromkeys(name for name, _ in rows):
+        errors = tolerated(rows, name, KEPT)
+        print(f"{name}: cosine {KEPT:g} at {'no measured' if errors is None else f'{errors:.1e}'} code errors")
 
 
 if __name__ == "__main__":

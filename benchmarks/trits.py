@@ -43,7 +43,11 @@ EXPECTED = {"conversions per MAC": "1.25", "weights per area": "1.13 to 1.35", "
 
 def design_of(name: str) -> Design:
     """The design of a scheme."""
-    file, changes = SCHEMES[name]
+    return changed_example(name, *SCHEMES[name])
+
+
+def changed_example(name: str, file: str, changes: Mapping[str, Any]) -> Design:
+    """An example under another name, with changed keys."""
     data = yaml.safe_load((EXAMPLES / file).read_text(encoding="utf-8"))
     for key, value in changes.items():
         data[key] = data[key] | value if isinstance(value, dict) else value
@@ -52,13 +56,13 @@ def design_of(name: str) -> Design:
     return Design(Config.model_validate(data), EXAMPLES / file)
 
 
-def finished(name: str, out: Path) -> Run:
-    """The run of a scheme, made now if `out` does not hold it."""
-    design = design_of(name)
+def finished(design: Design, out: Path) -> Path:
+    """Folder of the run of a design, made now if `out` does not hold it."""
     folder = out / design.config.name
     if not (folder / "manifest.json").exists():
+        name = design.config.name
         run_pipeline(design, folder, announce=lambda text: print(f"  {name}: {text}", flush=True))
-    return open_run(folder)
+    return folder
 
 
 def conversions_per_mac(design: Design) -> float:
@@ -115,7 +119,7 @@ def main() -> None:
     print("expected from the place values:")
     for name in SCHEMES:
         print(f"  {name}: {conversions_per_mac(design_of(name)):.2f} conversions per MAC in full groups")
-    rows = {name: figures(name, finished(name, out)) for name in SCHEMES}
+    rows = {name: figures(name, open_run(finished(design_of(name), out))) for name in SCHEMES}
     print(f"\n| | {' | '.join(rows)} | trits over two's complement |\n|---|{'---|' * (len(rows) + 1)}")
     for figure in rows["trits"]:
         values = " | ".join(f"{row[figure]:.4g}" for row in rows.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -59,7 +60,8 @@ def optimize_config(
         str | None, typer.Option(metavar="QUANTITY", help="push down", autocompletion=known.names(known.RATED))
     ] = None,
     subject: Annotated[
-        list[str] | None, typer.Option(metavar="SPEC", help="`code_error <= 1e-4 at all`; may be repeated")
+        list[str] | None,
+        typer.Option(metavar="SPEC", help="`csnr >= 40dB at all`; may be repeated; default: readout.code_error_target"),
     ] = None,
     trials: Annotated[int, typer.Option(min=1, max=100_000, help="points that are proposed")] = 100,
     winners: Annotated[int, typer.Option(min=1, max=32, help="points characterized in full, at most")] = 3,
@@ -75,10 +77,13 @@ def optimize_config(
     from metalrom.api import load
     from metalrom.cli.workers import simulators
     from metalrom.folders import ensure_output_folder
+    from metalrom.run.judge import default_specs
     from metalrom.studies.density.objective import parse_objective
 
     objective = parse_objective(maximize, minimize, subject or ())
     project = load(config)
+    if not subject:
+        objective = replace(objective, specs=default_specs(project.config.readout.code_error_target))
     ensure_output_folder(output)
     from metalrom.studies.density.optimize import optimize_design
     from metalrom.studies.density.optimize_page import (

@@ -6,18 +6,22 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from interconnect.errors import InputError, MissingLibrary
 from interconnect.optional import has_library
 from metalrom.api import load
 from metalrom.cli import completion
+from metalrom.cli.main import app
 from metalrom.folders import cache_folder
 from metalrom.specs.quantities import QUANTITIES
+from metalrom.studies.density import optimize
 from metalrom.studies.density.fast import FastRating
-from metalrom.studies.density.objective import RATED, parse_objective
+from metalrom.studies.density.objective import RATED, Objective, parse_objective
 from metalrom.studies.density.optimize import optimize_design, ranked
 from metalrom.studies.density.optimize_page import write_optimization
 from metalrom.studies.density.space import DesignSpace, design_blocks
@@ -55,6 +59,24 @@ def test_points_that_keep_the_specifications_come_first() -> None:
     assert ranked(objective, [dense, POINT], {"code_error": 1e3})[0] == POINT
 
 
+@pytest.mark.parametrize(
+    ("given", "asked"), [((), ["code_error <= 0.001"]), (("--subject", "csnr >= 40"), ["csnr >= 40.0dB"])]
+)
+def test_without_specifications_the_code_error_target_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...], asked: list[str]
+) -> None:
+    searched: list[Objective] = []
+
+    def search(design: object, objective: Objective, *_: object, **__: object) -> NoReturn:
+        searched.append(objective)
+        raise InputError("enough")
+
+    monkeypatch.setattr(optimize, "optimize_design", search)
+    config = _config(tmp_path, readout={"kind": "ideal", "code_error_target": 1e-3})
+    CliRunner().invoke(app, ["optimize", str(config), "-o", str(tmp_path), "--maximize", "density", *given])
+    assert [str(spec) for spec in searched[0].specs] == asked
+
+
 @pytest.mark.ngspice
 def test_a_search_finds_the_best_and_goes_on_alike(tmp_path: Path) -> None:
     if not has_library("optuna"):
@@ -81,8 +103,8 @@ def test_a_search_finds_the_best_and_goes_on_alike(tmp_path: Path) -> None:
     assert load(tmp_path / "winner_1.yaml").config.array.columns_per_adc == won["array.columns_per_adc"]
 
 
-def _config(folder: Path) -> Path:
+def _config(folder: Path, **changes: object) -> Path:
     path = folder / "search.yaml"
-    content = SWEEP | {"explore": {"vary": VARY}, "conditions": {"corners": ["tt"]}}
+    content = SWEEP | {"explore": {"vary": VARY}, "conditions": {"corners": ["tt"]}} | changes
     path.write_text(yaml.safe_dump(content))
     return path
