@@ -3,7 +3,7 @@
 import hashlib
 import math
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -53,10 +53,15 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
     config = c.model_dump(mode="json")
     if setup.balanced:
         del config["readout"]["follow_columns"]  # says nothing of a cell whose columns are alike
+    planes = _planes(done, used)
     found = facts.RunResults(
         name=c.name,
         technology=design.technology.name,
-        warnings=(*design.technology.warnings, *sampling_warnings(done.sampling)),
+        warnings=(
+            *design.technology.warnings,
+            *sampling_warnings(done.sampling),
+            *plane_warnings(planes, max(table.mean_code_error(at, used) for at in table.conditions)),
+        ),
         condition=nominal.label,
         target_error=c.readout.code_error_target,
         seed=c.characterization.seed,
@@ -102,7 +107,7 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
         sign_off=sign_offs(design, done, used),
         waveform=done.waveform,
         sampling=done.sampling,
-        planes=_planes(done, used),
+        planes=planes,
         metal_node=design.stack.node,
         device_node=design.technology.devices.node,
     )
@@ -138,6 +143,18 @@ def _planes(done: CharacterizationRun, used: IntArray) -> tuple[facts.PlaneSumma
             )
         )
     return tuple(out)
+
+
+def plane_warnings(planes: Sequence[facts.PlaneSummary], taken: float) -> tuple[str, ...]:
+    """That a plane errs more than the one with the smallest margin, whose table verdicts take; taken: its code error at
+    its worst condition."""
+    worst = max(planes, key=lambda plane: plane.code_error, default=None)
+    if worst is None or worst.code_error <= 1.05 * taken:
+        return ()
+    return (
+        f"code error and margin are those of the plane with the smallest margin; plane {', '.join(worst.planes)} errs "
+        f"more: {worst.code_error:.1e} at {worst.condition}",
+    )
 
 
 def _layer(design: Design, used: IntArray) -> facts.LayerSummary:
