@@ -48,9 +48,9 @@ def test_every_digit_is_counted(name: str) -> None:
     assert "Apache-2.0" in stored["source"]
 
 
-@pytest.mark.parametrize(("name", "cosine"), [("minilm-ternary", 0.90), ("minilm-two-planes", 0.96)])
+@pytest.mark.parametrize(("name", "cosine"), [("minilm-ternary", 0.92), ("minilm-two-planes", 0.96)])
 def test_the_stated_figures_are_those_of_a_trained_network(name: str, cosine: float) -> None:
-    """Rounded after training the cosine is .53 and .83; goals of the distillation for rho and r: .70 and .64."""
+    """Rounded after training the cosine is .53 and .83; goals of the distillation: .92, .96; rho .70, r .64."""
     figures = about(name)["figures"]
     assert figures["held_cosine"][0] > cosine
     assert figures["wordsim_spearman"][0] > 0.70
