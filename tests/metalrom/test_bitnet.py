@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 
 from interconnect.errors import InputError
 from interconnect.optional import has_library
+from metalrom.assets.store import asset_state
 from metalrom.cli.accuracy import evaluate_model
 from metalrom.macro import synthetic_table
 from metalrom.studies.accuracy import ActivationRule, Chip, NativeBlocks, NextToken, Settings, evaluate_network
@@ -184,7 +185,10 @@ def test_an_ideal_chain_of_ternary_cells_equals_the_exact_product(tmp_path: Path
     assert exact.figures["perplexity"] != pytest.approx(trained.figures["perplexity"], rel=1e-5)
 
 
-@pytest.mark.skipif(not has_library("tokenizers"), reason="the extra `llm` (tokenizers) is missing")
+@pytest.mark.skipif(
+    asset_state("wordsim") != "fetched" or not has_library("tokenizers"),
+    reason="needs `metalrom fetch wordsim` and the extra `llm` (tokenizers)",
+)
 def test_the_command_takes_the_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import tokenizers
 
